@@ -1,0 +1,1 @@
+"""Engine of kpt_plugins."""

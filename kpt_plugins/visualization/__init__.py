@@ -1,0 +1,1 @@
+"""Visualization of kpt_plugins."""
