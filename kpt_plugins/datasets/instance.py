@@ -1,0 +1,108 @@
+"""One annotated instance: its box, its keypoints, and whether it can be used.
+
+The rules are those of the literature on MP-100 (the same in POMNet, CapeFormer, PoseAnything and
+FMMP), because the cleaned box is also the normaliser of PCK.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+
+def clean_box(bbox: list, width: float, height: float) -> np.ndarray | None:
+    """Clip a COCO box to its image, with the literature's pixel-inclusive corner.
+
+    x2 = min(width - 1, x1 + max(0, w - 1)), likewise y2: the box ends at the centre of its last
+    pixel, so a box of w pixels inside the image comes out w - 1 wide.
+
+    Args:
+        bbox: [x, y, w, h] in pixels.
+        width, height: Size of the image in pixels.
+
+    Returns:
+        float64 (4,) x1, y1, x2, y2, or None where nothing of the box is left.
+
+    Raises:
+        ValueError: If `bbox` is not four finite numbers.
+    """
+    if (
+        not isinstance(bbox, (list, tuple, np.ndarray))
+        or len(bbox) != 4
+        or not all(isinstance(v, (int, float, np.number)) and math.isfinite(v) for v in bbox)
+    ):
+        raise ValueError(f'bbox {bbox!r}: expected four finite numbers [x, y, w, h]')
+    x, y, w, h = bbox
+    x1, y1 = max(0, x), max(0, y)
+    x2 = min(width - 1, x1 + max(0, w - 1))
+    y2 = min(height - 1, y1 + max(0, h - 1))
+    if x2 <= x1 or y2 <= y1:
+        return None
+    return np.array([x1, y1, x2, y2], dtype=np.float64)
+
+
+def parse_keypoints(keypoints: list) -> np.ndarray:
+    """Turn COCO's flat list x1, y1, v1, x2, ... into an array.
+
+    Returns:
+        float64 (K, 3): x, y in pixels and visibility 0 or 1 (labelled 1 and 2 both count as
+        visible). The coordinates of invisible keypoints are kept where they are finite, else 0.
+
+    Raises:
+        ValueError: If the length is no multiple of 3, a visibility is not 0, 1 or 2, or a
+            visible keypoint's coordinate is not a finite number.
+    """
+    try:
+        array = np.array(keypoints, dtype=np.float64)
+    except (TypeError, ValueError):
+        array = np.zeros((0, 0))
+    if array.ndim != 1 or array.size % 3:
+        raise ValueError(
+            f'keypoints of length {len(keypoints) if isinstance(keypoints, list) else "none"}: '
+            f'expected a flat list of numbers x, y, v for each keypoint'
+        )
+    array = array.reshape(-1, 3)
+    wrong = ~np.isin(array[:, 2], (0, 1, 2))
+    if wrong.any():
+        index = int(np.flatnonzero(wrong)[0])
+        raise ValueError(
+            f'keypoints: visibility {array[index, 2]:g} of keypoint {index}, expected 0, 1 or 2'
+        )
+    array[:, 2] = np.minimum(array[:, 2], 1)
+    finite = np.isfinite(array[:, :2]).all(axis=1)
+    lost = ~finite & (array[:, 2] > 0)
+    if lost.any():
+        index = int(np.flatnonzero(lost)[0])
+        raise ValueError(
+            f'keypoints: keypoint {index} is visible at {tuple(array[index, :2].tolist())}, '
+            f'expected finite coordinates'
+        )
+    array[~finite, :2] = 0
+    return array
+
+
+def drop_reason(annotation: dict, image: dict, min_visible: int = 1) -> str | None:
+    """Why an instance cannot be used, in words that are counted and logged; None if it can.
+
+    Raises:
+        ValueError: If its box or keypoints are malformed (see `clean_box`, `parse_keypoints`).
+    """
+    if annotation.get('iscrowd'):
+        return 'crowd'
+    if annotation.get('bbox') is None:
+        return 'no bbox'
+    area = annotation.get('area')
+    if area is not None and area <= 0:
+        return 'area of zero'
+    if clean_box(annotation['bbox'], image['width'], image['height']) is None:
+        return 'empty bbox'
+    if not annotation.get('keypoints'):
+        return 'no keypoints'
+    keypoints = parse_keypoints(annotation['keypoints'])
+    visible = int(keypoints[:, 2].sum())
+    if visible == 0 or annotation.get('num_keypoints') == 0:
+        return 'no visible keypoint'
+    if visible < min_visible:
+        return f'fewer than {min_visible} visible keypoints'
+    return None
