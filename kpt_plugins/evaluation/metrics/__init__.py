@@ -1,0 +1,7 @@
+"""Metrics for MMEngine's evaluator, thin classes over pure functions."""
+
+from .copy_support_metric import CopySupportMetric
+from .episode_dump import EpisodeDump
+from .episode_keypoint_metric import EpisodeKeypointMetric, PairMetric
+
+__all__ = ['CopySupportMetric', 'EpisodeDump', 'EpisodeKeypointMetric', 'PairMetric']
