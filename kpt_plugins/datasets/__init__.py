@@ -1,5 +1,7 @@
-"""Datasets of kpt_plugins."""
+"""Datasets of annotated instances, and the episodes drawn from them."""
 
+from . import transforms
+from .episode_dataset import EpisodeDataset
 from .mp100_dataset import MP100Dataset
 
-__all__ = ['MP100Dataset']
+__all__ = ['EpisodeDataset', 'MP100Dataset', 'transforms']

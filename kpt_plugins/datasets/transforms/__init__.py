@@ -1,0 +1,13 @@
+"""Transforms: of one image, and of a whole episode."""
+
+from .episode import KeypointPadding, PackEpisode, StructuralReferences
+from .hide_outside_crop import HideKeypointsOutsideCrop
+from .random_scale_rotation import RandomScaleRotation
+
+__all__ = [
+    'HideKeypointsOutsideCrop',
+    'KeypointPadding',
+    'PackEpisode',
+    'RandomScaleRotation',
+    'StructuralReferences',
+]

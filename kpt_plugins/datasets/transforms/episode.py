@@ -1,0 +1,167 @@
+"""Transforms of a whole episode: what all its images must agree on.
+
+An episode is a dict with
+
+- ``images``: the S supports' results and, last, the query's, after the image pipeline;
+- ``points`` (S + 1, K, 2): keypoints as fractions of each crop; ``visible`` (S + 1, K) bool;
+- ``links``: one array (E, 2) of skeleton links an image;
+- ``num_keypoints``: the category's K_c real keypoints, which come first;
+- ``meta``: what is known of the episode (pair index, category, annotation ids).
+"""
+
+import numpy as np
+import torch
+from mmcv.transforms import BaseTransform
+from mmengine.structures import BaseDataElement, InstanceData
+from mmpose.registry import TRANSFORMS
+from mmpose.structures import PoseDataSample
+
+from kpt_plugins.structures.geometry import crop_to_image_matrix
+from kpt_plugins.structures.padding import (
+    equal_division_padding,
+    mixup_padding,
+    zero_padding,
+)
+from kpt_plugins.structures.references import structural_references
+
+
+@TRANSFORMS.register_module()
+class KeypointPadding(BaseTransform):
+    """Fill the keypoints up to a fixed number (FMMP, section 3).
+
+    Args:
+        mode (str): ``'mixup'`` (random points on links, for training), ``'eqdiv'`` (equal
+            division, for testing) or ``'zero'``.
+        num_keypoints (int): Padded size K.
+        alpha, probability, legacy_order: See :mod:`kpt_plugins.structures.padding`.
+
+    Raises:
+        ValueError: If a category has more keypoints than ``num_keypoints``.
+    """
+
+    def __init__(
+        self,
+        mode: str = 'mixup',
+        num_keypoints: int = 70,
+        alpha: float = 1.0,
+        probability: float = 1.0,
+        legacy_order: bool = False,
+    ) -> None:
+        if mode not in ('mixup', 'eqdiv', 'zero'):
+            raise ValueError(
+                f"KeypointPadding: mode must be 'mixup', 'eqdiv' or 'zero', got {mode!r}"
+            )
+        self.mode = mode
+        self.num_keypoints = num_keypoints
+        self.alpha = alpha
+        self.probability = probability
+        self.legacy_order = legacy_order
+
+    def transform(self, results: dict) -> dict:
+        num_slots = self.num_keypoints - results['num_keypoints']
+        if num_slots < 0:
+            meta = results['meta']
+            raise ValueError(
+                f"category {meta['category_id']} ({meta['category_name']}) has "
+                f'{results["num_keypoints"]} keypoints, more than KeypointPadding.num_keypoints='
+                f'{self.num_keypoints}; raise it in the config'
+            )
+        links = results['links'][-1]
+        if self.mode == 'zero':
+            plan = zero_padding(links, num_slots)
+        elif self.mode == 'eqdiv':
+            plan = equal_division_padding(links, num_slots, self.legacy_order)
+        else:
+            rng = np.random.default_rng(np.random.randint(2**31))
+            plan = mixup_padding(
+                links, num_slots, rng, self.alpha, self.probability, self.legacy_order
+            )
+        padded = [plan.apply(*image) for image in zip(results['points'], results['visible'],
+                                                      strict=True)]
+        results['points'] = np.stack([image.points for image in padded])
+        results['visible'] = np.stack([image.visible for image in padded])
+        results['links'] = [image.links for image in padded]
+        return results
+
+
+@TRANSFORMS.register_module()
+class StructuralReferences(BaseTransform):
+    """Look up each keypoint's reference keypoints along the skeleton (FMMP, section 2.5).
+
+    Each support has its own table, from its own visibility. The query's table takes what any
+    support shows, so that the order of the supports does not matter; for one support it is that
+    support's, as in the released code. ``reverse_references`` is the query's own table, for
+    training the pair in the other direction.
+
+    Args:
+        num_references (int): References M of a keypoint, itself included.
+        structure (str): ``'skeleton'``, or ``'self'`` for the ablation without structure.
+    """
+
+    def __init__(self, num_references: int = 8, structure: str = 'skeleton') -> None:
+        if structure not in ('skeleton', 'self'):
+            raise ValueError(
+                f"StructuralReferences: structure must be 'skeleton' or 'self', got {structure!r}"
+            )
+        self.num_references = num_references
+        self.structure = structure
+
+    def _table(self, links: np.ndarray, visible: np.ndarray) -> np.ndarray:
+        links = links if self.structure == 'skeleton' else links[:0]
+        return structural_references(links, visible, self.num_references)
+
+    def transform(self, results: dict) -> dict:
+        links, visible = results['links'][:-1], results['visible'][:-1]
+        tables = [self._table(*support) for support in zip(links, visible, strict=True)]
+        results['references'] = np.stack(tables)
+        if len(tables) == 1:
+            results['query_references'] = tables[0]
+        else:
+            every_link = np.concatenate(links)
+            results['query_references'] = self._table(every_link, visible.any(axis=0))
+        results['reverse_references'] = self._table(results['links'][-1], results['visible'][-1])
+        return results
+
+
+@TRANSFORMS.register_module()
+class PackEpisode(BaseTransform):
+    """Pack an episode into the model's input.
+
+    Returns:
+        dict: ``inputs`` uint8 Tensor (S + 1, 3, H, W), the query last; ``data_samples``, a
+        :class:`PoseDataSample` of the query with ``gt_instances`` (original-image pixels) and
+        ``episode`` (``points``, ``visible`` and the tables of references).
+    """
+
+    def transform(self, results: dict) -> dict:
+        query = results['images'][-1]
+        real = results['num_keypoints']
+        episode = BaseDataElement(
+            points=torch.from_numpy(results['points']),
+            visible=torch.from_numpy(results['visible']),
+            references=torch.from_numpy(results['references']),
+            query_references=torch.from_numpy(results['query_references']),
+            reverse_references=torch.from_numpy(results['reverse_references']),
+        )
+        rotation = query['bbox_rotation'][0] if 'bbox_rotation' in query else 0.0
+        sample = PoseDataSample(
+            metainfo=dict(
+                results['meta'],
+                num_keypoints=real,
+                skeleton=query['skeleton'],
+                flip_pairs=query['flip_pairs'],
+                img_path=query['img_path'],
+                input_size=query['input_size'],
+                crop_to_image=crop_to_image_matrix(
+                    query['input_center'], query['input_scale'], rotation, query['input_size']
+                ),
+            )
+        )
+        sample.gt_instances = InstanceData(
+            bboxes=query['bbox'],
+            keypoints=query['keypoints'],
+            keypoints_visible=results['visible'][-1:, :real].astype(np.float32),
+        )
+        sample.set_field(episode, 'episode')
+        inputs = np.stack([image['img'].transpose(2, 0, 1) for image in results['images']])
+        return dict(inputs=torch.from_numpy(inputs), data_samples=sample)

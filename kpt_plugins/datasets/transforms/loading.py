@@ -1,0 +1,51 @@
+"""Reading image files, with errors that say what is wrong with which file."""
+
+from __future__ import annotations
+
+import os.path as osp
+
+import cv2
+import numpy as np
+from mmpose.datasets.transforms import LoadImage
+from mmpose.registry import TRANSFORMS
+
+
+def read_image(path: str) -> np.ndarray:
+    """Read an image file as MMPose does: BGR, turned by its EXIF orientation.
+
+    Returns:
+        uint8 (H, W, 3).
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no whole image.
+    """
+    return LoadImageChecked().transform(dict(img_path=path))['img']
+
+
+@TRANSFORMS.register_module()
+class LoadImageChecked(LoadImage):
+    """MMPose's `LoadImage` with an own error for a missing and for an undecodable file.
+
+    `LoadImage` reports a truncated image as an AssertionError that asks whether the file exists.
+
+    Args:
+        As for `mmpose.datasets.transforms.LoadImage`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is not an image or only a part of one.
+    """
+
+    def transform(self, results: dict) -> dict | None:
+        try:
+            return super().transform(results)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f'{results["img_path"]}: there is no such image') from error
+        except (AssertionError, cv2.error) as error:
+            path = results['img_path']
+            size = f'{osp.getsize(path)} bytes' if osp.isfile(path) else 'not a local file'
+            raise ValueError(
+                f'{path}: cannot be decoded as an image; it is empty, cut off or of another '
+                f'format ({size})'
+            ) from error

@@ -1,0 +1,7 @@
+"""Models of kpt_plugins, registered in MMPose's ``MODELS``."""
+
+from .data_preprocessors import *  # noqa: F403
+from .heads import *  # noqa: F403
+from .losses import *  # noqa: F403
+from .necks import *  # noqa: F403
+from .pose_estimators import *  # noqa: F403

@@ -1,0 +1,5 @@
+"""Data preprocessors."""
+
+from .episode_preprocessor import EpisodeDataPreprocessor
+
+__all__ = ['EpisodeDataPreprocessor']

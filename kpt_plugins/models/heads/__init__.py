@@ -1,0 +1,5 @@
+"""Heads."""
+
+from .fmmp_head import FMMPHead
+
+__all__ = ['FMMPHead']

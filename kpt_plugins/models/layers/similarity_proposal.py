@@ -1,0 +1,47 @@
+"""A first guess of the keypoints: where the query looks like the support."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+
+def cell_centres(height: int, width: int, device: torch.device | None = None) -> Tensor:
+    """Centres (height * width, 2) of a map's cells as fractions of the map, row by row."""
+    y = (torch.arange(height, device=device) + 0.5) / height
+    x = (torch.arange(width, device=device) + 0.5) / width
+    return torch.stack(torch.meshgrid(x, y, indexing='xy'), dim=-1).reshape(-1, 2)
+
+
+def soft_argmax(probabilities: Tensor, height: int, width: int) -> Tensor:
+    """Expected location (..., 2) under probabilities (..., height * width), fractions."""
+    return probabilities @ cell_centres(height, width, probabilities.device).to(probabilities)
+
+
+class SimilarityProposal(BaseModule):
+    """Cosine similarity of keypoint features to every cell of a query map.
+
+    Not part of FMMP, whose recurrence starts at the centre of the crop (section 2.4). It gives
+    training from scratch a direct signal; compare CapeFormer's proposals.
+
+    Args:
+        dims (int): Channels of the keypoint features and of the map.
+        temperature (float): Initial temperature of the softmax over cells; learned.
+    """
+
+    def __init__(self, dims: int, temperature: float = 0.1) -> None:
+        super().__init__()
+        self.keypoint_projection = nn.Linear(dims, dims)
+        self.map_projection = nn.Conv2d(dims, dims, 1)
+        self.log_scale = nn.Parameter(torch.tensor(-math.log(temperature)))
+        for module in (self.keypoint_projection, self.map_projection):
+            nn.init.xavier_uniform_(module.weight.flatten(1))
+            nn.init.zeros_(module.bias)
+
+    def forward(self, features: Tensor, feature_map: Tensor) -> Tensor:
+        """Log-probabilities (B, K, H * W) of features (B, K, C) over a map (B, C, H, W)."""
+        keypoints = F.normalize(self.keypoint_projection(features), dim=-1)
+        cells = F.normalize(self.map_projection(feature_map).flatten(2), dim=1)
+        return (self.log_scale.exp() * keypoints @ cells).float().log_softmax(-1)

@@ -1,0 +1,5 @@
+"""Necks."""
+
+from .top_down_pyramid import TopDownPyramid
+
+__all__ = ['TopDownPyramid']

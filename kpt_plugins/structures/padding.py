@@ -1,0 +1,127 @@
+"""Keypoint padding: extra points on the skeleton links fill an episode up to a fixed size.
+
+FMMP, sections 3.1 to 3.5: a :class:`PaddingPlan` is drawn once per episode, so that a slot means
+the same place of the object in every image, and applied to each image's points.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+
+class PaddedPoints(NamedTuple):
+    """Padded keypoints of one image: points (K, 2), visible (K,) bool, links (E', 2)."""
+
+    points: np.ndarray
+    visible: np.ndarray
+    links: np.ndarray
+
+
+@dataclass(frozen=True)
+class PaddingPlan:
+    """Where the padded points of an episode lie.
+
+    Attributes:
+        links (np.ndarray): Skeleton links (E, 2) of the real keypoints, zero-based.
+        edge (np.ndarray): The link (P,) on which each placed point lies, ascending.
+        weight (np.ndarray): Share (P,) of the link's first keypoint, in [0, 1].
+        keep (np.ndarray): Boolean (P,); a point that is not kept stays invisible.
+        num_slots (int): Padded slots altogether; slots after the P placed points stay empty.
+    """
+
+    links: np.ndarray
+    edge: np.ndarray
+    weight: np.ndarray
+    keep: np.ndarray
+    num_slots: int
+
+    def apply(self, points: np.ndarray, visible: np.ndarray) -> PaddedPoints:
+        """Pad one image's keypoints.
+
+        Args:
+            points (np.ndarray): Real keypoints (K_c, 2), any unit.
+            visible (np.ndarray): Boolean visibility (K_c,).
+
+        Returns:
+            PaddedPoints: ``K = K_c + num_slots`` points. A padded point is visible where both ends
+            of its link are; the links of the visible ones are chained i - p1 - ... - pn - j.
+        """
+        num_real = len(points)
+        size = num_real + self.num_slots
+        out_points = np.zeros((size, 2), np.float32)
+        out_visible = np.zeros(size, bool)
+        out_points[:num_real], out_visible[:num_real] = points, visible
+        placed = len(self.edge)
+        if placed == 0:
+            return PaddedPoints(out_points, out_visible, self.links)
+
+        start, end = self.links[self.edge].T
+        weight = self.weight[:, None].astype(np.float32)
+        out_points[num_real : num_real + placed] = (
+            weight * points[start] + (1 - weight) * points[end]
+        )
+        shown = visible[start] & visible[end] & self.keep
+        out_visible[num_real : num_real + placed] = shown
+        links = np.concatenate([self.links, self._chains(num_real, shown)])
+        return PaddedPoints(out_points, out_visible, links)
+
+    def _chains(self, num_real: int, shown: np.ndarray) -> np.ndarray:
+        slot = num_real + np.flatnonzero(shown)
+        edge = self.edge[shown]
+        if len(slot) == 0:
+            return np.zeros((0, 2), np.int64)
+        new_edge = np.diff(edge, prepend=-1) != 0
+        last = np.diff(edge, append=-1) != 0
+        previous = np.where(new_edge, self.links[edge, 0], np.roll(slot, 1))
+        to_slot = np.stack([previous, slot], axis=1)
+        to_end = np.stack([slot, self.links[edge, 1]], axis=1)
+        both = np.stack([to_slot, to_end], axis=1).reshape(-1, 2)
+        return both[np.stack([np.ones_like(last), last], axis=1).reshape(-1)]
+
+
+def zero_padding(links: np.ndarray, num_slots: int) -> PaddingPlan:
+    """Empty slots only (section 3.4)."""
+    nothing = np.zeros(0)
+    return PaddingPlan(links, nothing.astype(np.int64), nothing, nothing.astype(bool), num_slots)
+
+
+def mixup_padding(
+    links: np.ndarray,
+    num_slots: int,
+    rng: np.random.Generator,
+    alpha: float = 1.0,
+    probability: float = 1.0,
+    legacy_order: bool = False,
+) -> PaddingPlan:
+    """Random points on random links (section 3.1).
+
+    Args:
+        links (np.ndarray): Skeleton links (E, 2); a link drawn twice as often stands there twice.
+        num_slots (int): Slots to fill.
+        rng (np.random.Generator): The episode's random generator.
+        alpha (float): Mixing weights follow Beta(alpha, alpha).
+        probability (float): Chance that a padded point is kept.
+        legacy_order (bool): Order the points of a link from its end to its start, as the released
+            code does, while the chain still begins at its start (section 3.3).
+    """
+    if len(links) == 0 or num_slots == 0:
+        return zero_padding(links, num_slots)
+    edge = np.sort(rng.integers(len(links), size=num_slots))
+    weight = rng.beta(alpha, alpha, size=num_slots)
+    keep = rng.random(num_slots) < probability
+    weight = weight[np.lexsort((weight if legacy_order else -weight, edge))]
+    return PaddingPlan(links, edge, weight, keep, num_slots)
+
+
+def equal_division_padding(
+    links: np.ndarray, num_slots: int, legacy_order: bool = False
+) -> PaddingPlan:
+    """The same number of equally spaced points on every link, the rest empty (section 3.2)."""
+    per_link = num_slots // len(links) if len(links) else 0
+    if per_link == 0:
+        return zero_padding(links, num_slots)
+    edge = np.repeat(np.arange(len(links)), per_link)
+    fraction = np.arange(1, per_link + 1) / (per_link + 1)
+    weight = np.tile(fraction if legacy_order else fraction[::-1], len(links))
+    return PaddingPlan(links, edge, weight, np.ones(len(edge), bool), num_slots)
