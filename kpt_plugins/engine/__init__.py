@@ -1,1 +1,17 @@
-"""Engine of kpt_plugins."""
+"""What a run needs around the model: hooks, and the launch of several processes."""
+
+from .hooks import (
+    EpisodeEpochHook,
+    EpochSeedHook,
+    NonFiniteLossError,
+    NonFiniteLossHook,
+    SafeCheckpointHook,
+)
+
+__all__ = [
+    'EpisodeEpochHook',
+    'EpochSeedHook',
+    'NonFiniteLossError',
+    'NonFiniteLossHook',
+    'SafeCheckpointHook',
+]

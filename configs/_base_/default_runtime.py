@@ -1,0 +1,41 @@
+default_scope = 'mmpose'
+custom_imports = dict(imports=['kpt_plugins'], allow_failed_imports=False)
+
+# All draws of a run follow from this seed: episodes, augmentation, shuffling, initial weights.
+randomness = dict(seed=0)
+
+# hooks
+default_hooks = dict(
+    timer=dict(type='IterTimerHook'),
+    logger=dict(type='LoggerHook', interval=50),
+    param_scheduler=dict(type='ParamSchedulerHook'),
+    checkpoint=dict(type='SafeCheckpointHook', interval=1, max_keep_ckpts=2),
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+)
+
+custom_hooks = [
+    dict(type='EpisodeEpochHook'),
+    dict(type='EpochSeedHook'),
+    dict(type='NonFiniteLossHook'),
+    # Mean of batch norm's statistics over the ranks, before every validation.
+    dict(type='SyncBuffersHook'),
+]
+
+# processes
+env_cfg = dict(
+    cudnn_benchmark=False,
+    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
+    dist_cfg=dict(backend='nccl'),
+)
+
+# logs
+# TensorBoard: --cfg-options vis_backends.1.type=TensorboardVisBackend (needs `tensorboard`)
+vis_backends = [
+    dict(type='LocalVisBackend'),
+    # dict(type='TensorboardVisBackend'),
+]
+visualizer = dict(type='Visualizer', vis_backends=vis_backends, name='visualizer')
+log_processor = dict(type='LogProcessor', window_size=50, by_epoch=True, num_digits=6)
+log_level = 'INFO'
+load_from = None
+resume = False

@@ -1,0 +1,14 @@
+"""What happens between iterations and epochs."""
+
+from .episode_epoch_hook import EpisodeEpochHook
+from .epoch_seed_hook import EpochSeedHook
+from .non_finite_loss_hook import NonFiniteLossError, NonFiniteLossHook
+from .safe_checkpoint_hook import SafeCheckpointHook
+
+__all__ = [
+    'EpisodeEpochHook',
+    'EpochSeedHook',
+    'NonFiniteLossError',
+    'NonFiniteLossHook',
+    'SafeCheckpointHook',
+]
