@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ class Problem:
         where: The object and its field, e.g. 'annotations[3] (id 17): bbox'.
         message: The value found and what was expected.
         category_id: The category concerned, None for the file as a whole.
+        item: Section and index of the object concerned, None for the file as a whole.
     """
 
     severity: str
@@ -33,6 +34,7 @@ class Problem:
     where: str
     message: str
     category_id: int | None = None
+    item: tuple[str, int] | None = None
 
     def __str__(self) -> str:
         return f'{self.where}: {self.message}'
@@ -126,97 +128,111 @@ def find_structure_problems(data: object) -> Iterator[Problem]:
     yield from _check_annotations(data['annotations'], image_ids, category_ids)
 
 
-def _check_images(images: list) -> Iterator[Problem]:
+def _check_images(images: list) -> Generator[Problem, None, dict[int, dict]]:
     seen: dict[int, dict] = {}
-    for where, image in _objects('images', images, seen):
-        if isinstance(image, Problem):
-            yield image
-            continue
-        name = image.get('file_name')
-        if not isinstance(name, str) or not name:
-            yield _bad_field(where, 'file_name', image, 'the path of the image file')
-        for field in ('width', 'height'):
-            if not _is_size(image.get(field)):
-                yield _bad_field(where, field, image, 'the size in pixels, a positive number')
+    for item, image in _enumerate_objects('images', images):
+        problems = list(_check_id(item, image, seen))
+        if not problems:
+            name = image.get('file_name')
+            if not isinstance(name, str) or not name:
+                problems.append(_bad_field(item, image, 'file_name', 'the path of the image file'))
+            for field in ('width', 'height'):
+                if not _is_size(image.get(field)):
+                    problems.append(_bad_field(item, image, field, 'a positive number of pixels'))
+        yield from problems
     return seen
 
 
-def _check_categories(categories: list) -> Iterator[Problem]:
+def _check_categories(categories: list) -> Generator[Problem, None, dict[int, dict]]:
     seen: dict[int, dict] = {}
-    for where, category in _objects('categories', categories, seen):
-        if isinstance(category, Problem):
-            yield category
-            continue
-        if not isinstance(category.get('name'), str):
-            yield _bad_field(where, 'name', category, 'a name', category['id'])
-        for field in ('keypoints', 'skeleton', 'flip_pairs'):
-            if not isinstance(category.get(field) or [], list):
-                yield _bad_field(where, field, category, 'a list', category['id'])
+    for item, category in _enumerate_objects('categories', categories):
+        problems = list(_check_id(item, category, seen))
+        if not problems:
+            if not isinstance(category.get('name'), str):
+                problems.append(_bad_field(item, category, 'name', 'a name'))
+            for field in ('keypoints', 'skeleton', 'flip_pairs'):
+                if not isinstance(category.get(field) or [], list):
+                    problems.append(_bad_field(item, category, field, 'a list'))
+        yield from problems
     return seen
 
 
-def _check_annotations(annotations: list, image_ids: dict, category_ids: dict) -> Iterator[Problem]:
+def _check_annotations(
+    annotations: list, image_ids: dict, category_ids: dict
+) -> Generator[Problem, None, None]:
     seen: dict[int, dict] = {}
-    for where, annotation in _objects('annotations', annotations, seen, unique=False):
-        if isinstance(annotation, Problem):
-            yield annotation
+    for item, annotation in _enumerate_objects('annotations', annotations):
+        yield from _check_id(item, annotation, seen, unique=False)
+        if not isinstance(annotation, dict):
             continue
         for field, known in (('image_id', image_ids), ('category_id', category_ids)):
             value = annotation.get(field)
             if not _is_id(value):
-                yield _bad_field(where, field, annotation, 'a whole number')
+                yield _bad_field(item, annotation, field, 'a whole number')
             elif value not in known:
                 section = 'images' if field == 'image_id' else 'categories'
                 yield Problem(
                     ERROR,
                     f'unknown {field}',
-                    f'{where}: {field}',
+                    f'{_name(item, annotation)}: {field}',
                     f'{value} is not the id of any of the {len(known)} {section} of the file',
+                    item=item,
                 )
 
 
-def _objects(section: str, items: list, seen: dict, unique: bool = True) -> Iterator:
-    """Yield (where, object or Problem) for each item; fill `seen` with objects by id.
+def _enumerate_objects(section: str, objects: list) -> Iterator[tuple[tuple[str, int], object]]:
+    for index, value in enumerate(objects):
+        yield (section, index), value
+
+
+def _check_id(
+    item: tuple[str, int], value: object, seen: dict[int, dict], unique: bool = True
+) -> Iterator[Problem]:
+    """Check that an object is one and has an id; enter it in `seen`.
 
     A repeated id is an error where other objects refer to it (`unique`), unless the repetition
     is an exact copy; elsewhere it is a warning.
     """
-    for index, item in enumerate(items):
-        where = f'{section}[{index}]'
-        if not isinstance(item, dict):
-            message = f'found a {type(item).__name__}, expected an object'
-            yield where, Problem(ERROR, 'not an object', where, message)
-            continue
-        key = item.get('id')
-        if not _is_id(key):
-            yield where, _bad_field(where, 'id', item, 'a whole number')
-            continue
-        where = f'{where} (id {key})'
-        if key in seen and not (unique and seen[key] == item):
-            category_id = item.get('category_id') if section == 'annotations' else None
-            yield (
-                where,
-                Problem(
-                    ERROR if unique else WARNING,
-                    'duplicate id',
-                    where,
-                    f'the id is used more than once in {section}',
-                    category_id if _is_id(category_id) else None,
-                ),
-            )
-            if unique:
-                continue
-        seen.setdefault(key, item)
-        yield where, item
+    if not isinstance(value, dict):
+        found = f'found a {type(value).__name__}, expected an object'
+        yield Problem(ERROR, 'not an object', f'{item[0]}[{item[1]}]', found, item=item)
+        return
+    key = value.get('id')
+    if not _is_id(key):
+        yield _bad_field(item, value, 'id', 'a whole number')
+        return
+    if key in seen and not (unique and seen[key] == value):
+        yield Problem(
+            ERROR if unique else WARNING,
+            'duplicate id',
+            _name(item, value),
+            f'the id is used more than once in {item[0]}',
+            _category_of(item, value),
+            item,
+        )
+    seen.setdefault(key, value)
 
 
-def _bad_field(
-    where: str, field: str, item: dict, expected: str, category_id: int | None = None
-) -> Problem:
-    found = f'{item[field]!r:.80}' if field in item else 'missing'
+def _bad_field(item: tuple[str, int], value: dict, field: str, expected: str) -> Problem:
+    found = f'{value[field]!r:.80}' if field in value else 'missing'
     return Problem(
-        ERROR, f'bad {field}', f'{where}: {field}', f'{found}, expected {expected}', category_id
+        ERROR,
+        f'bad {field}',
+        f'{_name(item, value)}: {field}',
+        f'{found}, expected {expected}',
+        _category_of(item, value),
+        item,
     )
+
+
+def _name(item: tuple[str, int], value: dict) -> str:
+    suffix = f' (id {value["id"]})' if _is_id(value.get('id')) else ''
+    return f'{item[0]}[{item[1]}]{suffix}'
+
+
+def _category_of(item: tuple[str, int], value: dict) -> int | None:
+    field = {'annotations': 'category_id', 'categories': 'id'}.get(item[0])
+    return value[field] if field and _is_id(value.get(field)) else None
 
 
 def _is_id(value: object) -> bool:

@@ -61,7 +61,7 @@ def count_keypoints(annotations: list[dict]) -> dict[int, int]:
     counts: dict[int, tuple[int, int]] = {}
     for annotation in annotations:
         keypoints = annotation.get('keypoints')
-        if not keypoints:
+        if not keypoints or not isinstance(keypoints, list):
             continue
         category_id, found = annotation['category_id'], len(keypoints) // 3
         expected, first = counts.setdefault(category_id, (found, annotation['id']))

@@ -93,7 +93,9 @@ def drop_reason(annotation: dict, image: dict, min_visible: int = 1) -> str | No
     if annotation.get('bbox') is None:
         return 'no bbox'
     area = annotation.get('area')
-    if area is not None and area <= 0:
+    if area is not None and not isinstance(area, (int, float)):
+        raise ValueError(f'area {area!r}: expected a number')
+    if area is not None and not area > 0:
         return 'area of zero'
     if clean_box(annotation['bbox'], image['width'], image['height']) is None:
         return 'empty bbox'

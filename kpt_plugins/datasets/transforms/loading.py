@@ -38,12 +38,14 @@ class LoadImageChecked(LoadImage):
     """
 
     def transform(self, results: dict) -> dict | None:
+        if 'img' in results:
+            return super().transform(results)
+        path = results['img_path']
         try:
             return super().transform(results)
         except FileNotFoundError as error:
-            raise FileNotFoundError(f'{results["img_path"]}: there is no such image') from error
+            raise FileNotFoundError(f'{path}: there is no such image') from error
         except (AssertionError, cv2.error) as error:
-            path = results['img_path']
             size = f'{osp.getsize(path)} bytes' if osp.isfile(path) else 'not a local file'
             raise ValueError(
                 f'{path}: cannot be decoded as an image; it is empty, cut off or of another '
