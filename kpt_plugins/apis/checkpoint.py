@@ -1,0 +1,110 @@
+"""Checkpoints: reading them without running foreign code, and which one to resume from."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from mmengine.logging import print_log
+from mmengine.runner import CheckpointLoader
+
+_SAVED_NAME = re.compile(r'^(?:epoch|iter)_(\d+)\.pth$')
+
+
+def load_checkpoint_safely(
+    path: str | Path, map_location: Any = 'cpu', allow_pickle: bool = False
+) -> dict:
+    """Read a checkpoint file.
+
+    Args:
+        path: local file.
+        map_location: as in :func:`torch.load`.
+        allow_pickle: also read files with arbitrary pickled objects. Unpickling runs any code
+            that whoever wrote the file chose, so only for files whose author is trusted.
+
+    Returns:
+        The checkpoint: a dict with ``state_dict`` and ``meta``, or a bare state dict.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file is damaged, holds more than tensors and plain data (and
+            ``allow_pickle`` is not given), or is not a dict.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(f'checkpoint {path} does not exist')
+    try:
+        checkpoint = torch.load(path, map_location=map_location, weights_only=not allow_pickle)
+    except UnpicklingError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(
+            f'checkpoint {path} is damaged or holds Python objects besides weights, which could '
+            f'run any code when loaded. If you trust its author, add --allow-pickle '
+            f'(allow_pickle=True in Python). ({reason})'
+        ) from error
+    except (RuntimeError, EOFError, OSError) as error:
+        raise ValueError(
+            f'checkpoint {path} cannot be read, it seems damaged or cut short: {error}'
+        ) from error
+    if not isinstance(checkpoint, dict):
+        raise ValueError(f'checkpoint {path} holds a {type(checkpoint).__name__}, not a dict')
+    return checkpoint
+
+
+def use_safe_loading(allow_pickle: bool = False) -> None:
+    """Make MMEngine read local checkpoints by :func:`load_checkpoint_safely` in this process.
+
+    MMEngine's own loader warns and then unpickles whatever is in the file.
+    """
+
+    def load(filename: str, map_location: Any = None) -> dict:
+        return load_checkpoint_safely(filename, map_location, allow_pickle)
+
+    # Its name is printed at every load, less the first ten letters.
+    load.__name__ = 'load_from_local'
+    CheckpointLoader.register_scheme(prefixes='', loader=load, force=True)
+
+
+def find_resume_checkpoint(work_dir: str | Path) -> Path | None:
+    """The newest complete checkpoint of a run.
+
+    It is the one that ``last_checkpoint`` names if that is complete; otherwise, with a warning,
+    the complete ``epoch_*.pth`` or ``iter_*.pth`` with the highest number. A run moved to another
+    folder is found there.
+
+    Args:
+        work_dir: the run's folder; need not exist.
+
+    Returns:
+        The file, or None if there is nothing to resume from.
+    """
+    work_dir = Path(work_dir)
+    candidates = sorted(
+        (path for path in work_dir.glob('*.pth') if _SAVED_NAME.match(path.name)),
+        key=lambda path: (int(_SAVED_NAME.match(path.name)[1]), path.stat().st_mtime),
+        reverse=True,
+    )
+    pointer = work_dir / 'last_checkpoint'
+    if pointer.is_file():
+        named = Path(pointer.read_text().strip())
+        candidates = [named, work_dir / named.name, *candidates]
+    for rank, path in enumerate(candidates):
+        if is_complete(path):
+            if rank > 1 or not pointer.is_file() and rank:
+                print_log(f'resuming from {path}: newer ones are damaged', 'current', 30)
+            return path
+    return None
+
+
+def is_complete(path: str | Path) -> bool:
+    """Whether a file saved by :func:`torch.save` was written to its end (its table of contents,
+    the last thing written, is there and every entry lies within the file)."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith('data.pkl') for name in archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False

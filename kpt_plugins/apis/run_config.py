@@ -1,0 +1,125 @@
+"""Configs for command-line tools: finding them, overriding them, common arguments."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config, DictAction
+
+PACKAGE_ROOT = Path(__file__).resolve().parents[1]
+
+
+def add_config_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what every tool that reads a config takes: ``config`` and ``--cfg-options``."""
+    parser.add_argument('config', help='config file, or the name of one that we ship')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        metavar='KEY=VALUE',
+        help='override config entries, e.g. optim_wrapper.optimizer.lr=1e-4 data_root=my_data',
+    )
+
+
+def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what every tool that starts a runner takes besides."""
+    parser.add_argument('--work-dir', help='folder of the run, by default work_dirs/CONFIG')
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+        help='how several processes were started; tools/dist_*.sh and slurm_*.sh set it',
+    )
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+
+
+def shipped_configs() -> dict[str, Path]:
+    """Path of every experiment config, by its name without ``.py``.
+
+    They lie in ``configs/`` of a checkout and in ``kpt_plugins/.mim/configs`` when installed.
+    """
+    for folder in (PACKAGE_ROOT / '.mim' / 'configs', PACKAGE_ROOT.parent / 'configs'):
+        if folder.is_dir():
+            return {
+                path.stem: path for path in sorted(folder.rglob('*.py')) if '_base_' not in path.parts
+            }
+    return {}
+
+
+def find_config(name: str | Path) -> Path:
+    """Path of a config given by its path or by the name of one that we ship.
+
+    Raises:
+        FileNotFoundError: if there is none, naming those with a similar name.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    shipped = shipped_configs()
+    if path.parent == Path('.') and path.name.removesuffix('.py') in shipped:
+        return shipped[path.name.removesuffix('.py')]
+    beside = {p.stem: p for p in path.parent.glob('*.py')} if path.parent.is_dir() else {}
+    close = difflib.get_close_matches(path.name.removesuffix('.py'), {**shipped, **beside}, 5, 0.5)
+    hint = f'did you mean {", ".join(close)}?' if close else f'we ship {", ".join(shipped)}'
+    raise FileNotFoundError(f'config {name} does not exist; {hint}')
+
+
+def load_config(name: str | Path, options: Mapping[str, Any] | None = None) -> Config:
+    """Read a config and override entries.
+
+    Args:
+        name: as for :func:`find_config`.
+        options: entries to override, by dotted keys. A new top-level ``data_root`` also replaces
+            the old one in the datasets, which copied it when the file was read.
+
+    Returns:
+        The config.
+
+    Raises:
+        FileNotFoundError: if there is no such config.
+    """
+    cfg = Config.fromfile(find_config(name))
+    old_root = cfg.get('data_root')
+    if options:
+        cfg.merge_from_dict(dict(options))
+    if cfg.get('data_root') != old_root:
+        for entry in walk_dicts(cfg._cfg_dict):
+            if entry.get('data_root') == old_root:
+                entry['data_root'] = cfg.data_root
+    return cfg
+
+
+def load_run_config(args: argparse.Namespace) -> Config:
+    """The config of a run with the launch arguments applied.
+
+    ``--work-dir`` wins over the config's ``work_dir``; without both it is ``work_dirs/NAME``.
+    """
+    cfg = load_config(args.config, args.cfg_options)
+    if args.work_dir is not None:
+        cfg.work_dir = args.work_dir
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = os.path.join('work_dirs', find_config(args.config).stem)
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    return cfg
+
+
+def walk_dicts(node: Any) -> Iterator[dict]:
+    """All dicts inside a config, the outer ones first."""
+    if isinstance(node, dict):
+        yield node
+        children = list(node.values())
+    else:
+        children = list(node) if isinstance(node, (list, tuple)) else []
+    for child in children:
+        yield from walk_dicts(child)
+
+
+def episode_datasets(cfg: Config, part: str) -> list[dict]:
+    """The ``EpisodeDataset`` dicts in a part of a config, ``'test_dataloader'`` for instance."""
+    return [d for d in walk_dicts(cfg.get(part)) if d.get('type') == 'EpisodeDataset']
