@@ -2,11 +2,13 @@
 
 from .episode import KeypointPadding, PackEpisode, StructuralReferences
 from .hide_outside_crop import HideKeypointsOutsideCrop
+from .loading import LoadImageChecked
 from .random_scale_rotation import RandomScaleRotation
 
 __all__ = [
     'HideKeypointsOutsideCrop',
     'KeypointPadding',
+    'LoadImageChecked',
     'PackEpisode',
     'RandomScaleRotation',
     'StructuralReferences',
