@@ -1,5 +1,6 @@
 """Evaluate a checkpoint.
 
+Examples:
     python tools/test.py configs/fmmp_synth.py work_dirs/fmmp_synth/best.pth --out metrics.json
     python tools/test.py fmmp_synth best.pth --query-rotation 40 --dump pairs.npz --show-dir shown
 """
@@ -13,7 +14,6 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-import kpt_plugins  # noqa: F401  first, so that a failing import is not hidden by the config's
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner

@@ -1,5 +1,6 @@
 """Train a model.
 
+Examples:
     python tools/train.py configs/fmmp_synth.py
     python tools/train.py fmmp_synth --work-dir work_dirs/mine --resume
     bash tools/dist_train.sh configs/fmmp_synth.py 2
@@ -9,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 
-import kpt_plugins  # noqa: F401  first, so that a failing import is not hidden by the config's
 from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.runner import Runner

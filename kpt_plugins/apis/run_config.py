@@ -47,7 +47,9 @@ def shipped_configs() -> dict[str, Path]:
     for folder in (PACKAGE_ROOT / '.mim' / 'configs', PACKAGE_ROOT.parent / 'configs'):
         if folder.is_dir():
             return {
-                path.stem: path for path in sorted(folder.rglob('*.py')) if '_base_' not in path.parts
+                path.stem: path
+                for path in sorted(folder.rglob('*.py'))
+                if '_base_' not in path.parts
             }
     return {}
 

@@ -6,6 +6,7 @@ Keypoints of all pairs are stored end to end, ``offsets`` says where each pair b
 
 from __future__ import annotations
 
+import itertools
 import os
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -88,7 +89,7 @@ def load_pairs(path: str | Path) -> dict[str, list[PairRecord]]:
     if version is None or int(version) != FORMAT_VERSION:
         raise ValueError(f'{path} is not a dump of predictions of version {FORMAT_VERSION}')
     offsets = arrays['offsets']
-    spans = [slice(start, stop) for start, stop in zip(offsets[:-1], offsets[1:])]
+    spans = [slice(start, stop) for start, stop in itertools.pairwise(offsets)]
     return {
         str(method): [
             PairRecord(

@@ -129,9 +129,9 @@ def score_pairs(
 def _summary(table: np.ndarray, thresholds: tuple[float, ...]) -> dict[str, float]:
     num = len(thresholds)
     mean = table.mean(axis=0)
-    scores = {f'PCK@{t:g}': float(value) for t, value in zip(thresholds, mean)}
+    scores = {f'PCK@{t:g}': float(value) for t, value in zip(thresholds, mean[:num], strict=True)}
     scores['mPCK'] = float(mean[:num].mean())
-    scores.update(zip(('AUC', 'NME', 'EPE'), map(float, mean[num : num + 3])))
+    scores['AUC'], scores['NME'], scores['EPE'] = map(float, mean[num : num + 3])
     scores['num_pairs'] = float(len(table))
     scores['num_empty_pairs'] = float(table[:, num + 3].sum())
     return scores

@@ -32,7 +32,7 @@ def format_scores(rows: Sequence[Row], thresholds: Sequence[float]) -> str:
         ]
         for name, scores in rows
     ]
-    widths = [max(map(len, column)) for column in zip(head, *body)]
+    widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
     lines = [
         '  '.join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
         for row in (head, *body)

@@ -8,8 +8,8 @@ from kpt_plugins.evaluation.functional import auroc
 
 def slow_auroc(scores, labels):
     wins = pairs = 0.0
-    for s, right in zip(scores, labels):
-        for other, other_right in zip(scores, labels):
+    for s, right in zip(scores, labels, strict=True):
+        for other, other_right in zip(scores, labels, strict=True):
             if right and not other_right:
                 pairs += 1
                 wins += 1.0 if s > other else 0.5 if s == other else 0.0

@@ -8,7 +8,7 @@ THRESHOLDS = (0.05, 0.1, 0.15, 0.2)
 
 def slow_pck(errors, mask, threshold):
     hits, total = 0, 0
-    for error, scored in zip(errors, mask):
+    for error, scored in zip(errors, mask, strict=True):
         if scored:
             total += 1
             if error < threshold:
