@@ -1,0 +1,111 @@
+"""A sprite: the picture of one flat part in its own frame, with an outline and some relief."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from .textures import Texture
+
+_PAD = 3  # transparent pixels around the shape, so that bilinear warping never cuts an edge
+
+
+@dataclass(frozen=True)
+class Sprite:
+    """Picture of a part.
+
+    Args:
+        bgra: uint8 (h, w, 4); colour is defined under transparent pixels too.
+        corner: Position of the picture's upper left corner in the part's frame, float (2,).
+        resolution: Pixels per unit. Pixel position = resolution * (point - corner).
+    """
+
+    bgra: np.ndarray
+    corner: np.ndarray
+    resolution: float
+
+
+def make_sprite(
+    polygon: np.ndarray,
+    texture: Texture,
+    resolution: float,
+    relief: float = 0.45,
+    outline: float = 0.45,
+) -> Sprite:
+    """Cut `polygon` out of `texture` and shade it.
+
+    Args:
+        polygon: (N, 2) vertices in units, in the part's frame.
+        texture: What it is made of.
+        resolution: Pixels per unit.
+        relief: How much darker the rim is than the middle, which makes limbs look round.
+        outline: Strength of the thin dark contour.
+    """
+    polygon = np.asarray(polygon, np.float64)
+    corner = polygon.min(axis=0) - _PAD / resolution
+    extent = (polygon.max(axis=0) - corner) * resolution + _PAD
+    width, height = np.maximum(np.ceil(extent).astype(int), 2 * _PAD + 1)
+    alpha = _fill((polygon - corner) * resolution, height, width)
+
+    colour = texture.draw(height, width, resolution)
+    inside = cv2.distanceTransform((alpha > 127).astype(np.uint8), cv2.DIST_L2, 5)
+    depth = max(float(inside.max()), 1.0)
+    dome = np.sqrt(np.clip(inside / min(depth, 0.08 * resolution), 0, 1))
+    contour = np.clip(inside / max(1.5, 0.01 * resolution), 0, 1)
+    shade = (1 - relief * (1 - dome)) * (1 - outline * (1 - contour))
+    bgra = np.dstack([colour * shade[..., None], alpha])
+    return Sprite(np.clip(bgra + 0.5, 0, 255).astype(np.uint8), corner, float(resolution))
+
+
+def _fill(polygon: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Anti-aliased coverage of a polygon given in pixels, uint8 (height, width)."""
+    fine = np.zeros((4 * height, 4 * width), np.uint8)
+    # cv2 puts integer coordinates on pixel centres, we put half integers there; 4 fractional bits.
+    vertices = np.round((4 * polygon - 0.5) * 16).astype(np.int32)
+    cv2.fillPoly(fine, [vertices], 255, shift=4)
+    return cv2.resize(fine, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def capsule(length: float, start: float, end: float, bulge: float = 0.0) -> np.ndarray:
+    """Limb along +x from (0, 0) to (length, 0), round at both ends.
+
+    Args:
+        length: Distance of the two joints.
+        start, end: Half widths at the joints.
+        bulge: Extra half width in the middle, as a muscle has.
+
+    Returns:
+        (N, 2) polygon.
+    """
+    half = np.linspace(-np.pi / 2, np.pi / 2, 9)
+    t = np.linspace(0, 1, 7)[1:-1]
+    side = start + (end - start) * t + bulge * np.sin(np.pi * t)
+    tip = np.stack([length + end * np.cos(half), end * np.sin(half)], 1)
+    root = np.stack([-start * np.cos(half), -start * np.sin(half)], 1)
+    lower = np.stack([t[::-1] * length, side[::-1]], 1)
+    upper = np.stack([t * length, -side], 1)
+    return np.concatenate([tip, lower, root, upper])
+
+
+def ellipse(centre, radii, power: float = 2.0, count: int = 32) -> np.ndarray:
+    """Superellipse, (count, 2): power 2 is an ellipse, larger ones tend to a box."""
+    angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
+    unit = np.stack([np.cos(angle), np.sin(angle)], 1)
+    unit = np.sign(unit) * np.abs(unit) ** (2 / power)
+    return np.asarray(centre) + unit * np.asarray(radii)
+
+
+def smooth_closed(points: np.ndarray, per_segment: int = 6) -> np.ndarray:
+    """Closed Catmull-Rom curve through `points` (N, 2), (N * per_segment, 2)."""
+    p0, p1 = np.roll(points, 1, axis=0), np.asarray(points, np.float64)
+    p2, p3 = np.roll(points, -1, axis=0), np.roll(points, -2, axis=0)
+    t = np.linspace(0, 1, per_segment, endpoint=False)[:, None, None]
+    curve = 0.5 * (
+        2 * p1
+        + (p2 - p0) * t
+        + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2
+        + (3 * p1 - p0 - 3 * p2 + p3) * t**3
+    )
+    return curve.transpose(1, 0, 2).reshape(-1, 2)
