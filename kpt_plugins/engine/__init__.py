@@ -2,6 +2,7 @@
 
 from .hooks import (
     EpisodeEpochHook,
+    EpisodeVisualizationHook,
     EpochSeedHook,
     NonFiniteLossError,
     NonFiniteLossHook,
@@ -10,6 +11,7 @@ from .hooks import (
 
 __all__ = [
     'EpisodeEpochHook',
+    'EpisodeVisualizationHook',
     'EpochSeedHook',
     'NonFiniteLossError',
     'NonFiniteLossHook',
