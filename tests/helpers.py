@@ -23,8 +23,7 @@ def write_tiny_mp100(
     """Write a data set in the layout of MP-100, with drawn shapes of 64 to 96 pixels.
 
     It has what makes MP-100 awkward: skeletons that count from 0, from 1 and empty ones in one
-    file, a category whose record lists no keypoints, two categories called "face", image ids
-    above 2^53, keypoints that are not visible, and visibilities of 1 and 2.
+    file, categories whose record lists no keypoints, several called "face", image ids above 2^53, keypoints that are not visible, and visibilities of 1 and 2.
 
     Args:
         root: Directory to write `annotations/{prefix}_{train,val,test}.json` and `images/` to.
@@ -40,8 +39,8 @@ def write_tiny_mp100(
     (root / 'annotations').mkdir(parents=True, exist_ok=True)
     for subset in SUBSETS:
         content = dict(info=dict(description='tiny'), images=[], annotations=[], categories=[])
-        for index, category_id in enumerate(get_category_ids(split, subset)[:num_categories]):
-            _add_category(content, root / 'images', index, category_id, num_images)
+        for category_id in get_category_ids(split, subset)[:num_categories]:
+            _add_category(content, root / 'images', category_id, num_images)
         write_json(root / 'annotations' / f'{prefix}_{subset}.json', content)
     return root
 
@@ -100,24 +99,25 @@ def write_coco(root: Path, content: dict, images: bool = True) -> Path:
     return write_json(root / 'ann.json', content)
 
 
-def _add_category(
-    content: dict, image_dir: Path, index: int, category_id: int, num_images: int
-) -> None:
-    """Add one category with its images; all depends on the category's id alone but for `index`,
-    which decides the base of its skeleton and what its record leaves out."""
+def _add_category(content: dict, image_dir: Path, category_id: int, num_images: int) -> None:
+    """Add one category with its images; all of it depends on the category's id alone.
+
+    id % 3 decides about the skeleton: it counts from 0, from 1, or is empty. Those with an empty
+    one have no keypoint names either and are all called "face".
+    """
     count = NUM_KEYPOINTS[category_id % len(NUM_KEYPOINTS)]
     rng = np.random.default_rng(category_id)
     angles = 2 * np.pi * np.arange(count) / count
     shape = np.stack([np.cos(angles), np.sin(angles)], axis=1) * rng.uniform(0.4, 1, (count, 1))
     links = [(k, (k + 1) % count) for k in range(count)]
     colors = rng.integers(80, 256, (count, 3)).tolist()
-    base = index % 3  # 0, 1, or 2 for an empty skeleton
+    base = category_id % 3
     content['categories'].append(
         dict(
             id=category_id,
-            name='face' if index in (2, 3) else f'thing {category_id}',
+            name='face' if base == 2 else f'thing {category_id}',
             supercategory='thing',
-            keypoints=[] if index == 2 else [f'p{k}' for k in range(count)],
+            keypoints=[] if base == 2 else [f'p{k}' for k in range(count)],
             skeleton=[] if base == 2 else [[i + base, j + base] for i, j in links],
         )
     )

@@ -63,7 +63,8 @@ def parse_keypoints(keypoints: list) -> np.ndarray:
             f'expected a flat list of numbers x, y, v for each keypoint'
         )
     array = array.reshape(-1, 3)
-    wrong = ~np.isin(array[:, 2], (0, 1, 2))
+    labelled = array[:, 2]
+    wrong = (labelled != 0) & (labelled != 1) & (labelled != 2)
     if wrong.any():
         index = int(np.flatnonzero(wrong)[0])
         raise ValueError(
