@@ -179,10 +179,11 @@ def compiled_ops() -> str:
 
 
 def trust_numpy_types() -> None:
-    """Let ``torch.load(weights_only=True)`` read the logs and counters of a training checkpoint.
+    """Let ``torch.load(weights_only=True)`` read the numpy values of a training checkpoint.
 
-    MMEngine keeps them as ``HistoryBuffer`` and numpy arrays and scalars. All are plain data:
-    rebuilding them runs no code of the file's choosing.
+    MMEngine keeps logs in ``HistoryBuffer`` (whose methods :mod:`kpt_plugins.apis.checkpoint`
+    lets through one by one), numpy arrays and scalars. All are plain data: rebuilding them runs no
+    code of the file's choosing.
     """
     from mmengine.logging.history_buffer import HistoryBuffer
 

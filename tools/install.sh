@@ -138,9 +138,9 @@ import sysconfig
 from torch.utils import cpp_extension
 folders = cpp_extension.include_paths() + [sysconfig.get_path("include")]
 print(" ".join("-I" + folder for folder in folders))' 2>/dev/null)
-    # shellcheck disable=SC2046,SC2086
-    if "${CXX:-c++}" -x c++-header $("$py" -c 'import sysconfig; print(sysconfig.get_config_var("CFLAGS") or "")') \
-      $flags -fPIC -std=c++17 -DTORCH_API_INCLUDE_EXTENSION_H -DTORCH_EXTENSION_NAME=_ext $includes \
+    # shellcheck disable=SC2086
+    if "${CXX:-c++}" -x c++-header $flags -fPIC -std=c++17 -DTORCH_API_INCLUDE_EXTENSION_H \
+      -DTORCH_EXTENSION_NAME=_ext $includes \
       "$folder/kpt_torch.h" -o "$folder/kpt_torch.h.gch" 2>"$folder/log"; then
       flags="$flags -include $folder/kpt_torch.h"
     fi
