@@ -22,8 +22,8 @@ from kpt_plugins.apis.checkpoint import use_safe_loading
 from kpt_plugins.apis.run_config import (
     add_config_arguments,
     add_launch_arguments,
-    episode_datasets,
     load_run_config,
+    set_query_rotation,
 )
 from kpt_plugins.engine.dist import setup_launcher
 from kpt_plugins.evaluation import EpisodeKeypointMetric, format_scores
@@ -62,11 +62,7 @@ def configure(args: argparse.Namespace) -> Config:
     if args.dump:
         cfg.test_evaluator = [*cfg.test_evaluator, dict(type='EpisodeDump', out_file=args.dump)]
     if args.query_rotation is not None:
-        datasets = episode_datasets(cfg, 'test_dataloader')
-        if not datasets:
-            raise ValueError('--query-rotation needs an EpisodeDataset in test_dataloader')
-        for dataset in datasets:
-            dataset['query_rotation'] = args.query_rotation
+        set_query_rotation(cfg, 'test_dataloader', args.query_rotation)
     if args.show_dir:
         cfg.custom_hooks = [
             *cfg.get('custom_hooks', []),

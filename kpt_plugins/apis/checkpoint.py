@@ -9,7 +9,7 @@ from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from mmengine.logging import print_log
+from mmengine.logging import HistoryBuffer, print_log
 from mmengine.runner import CheckpointLoader
 
 _SAVED_NAME = re.compile(r'^(?:epoch|iter)_(\d+)\.pth$')
@@ -37,14 +37,15 @@ def load_checkpoint_safely(
     path = Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f'checkpoint {path} does not exist')
+    torch.serialization.add_safe_globals([_history_method])
     try:
         checkpoint = torch.load(path, map_location=map_location, weights_only=not allow_pickle)
     except UnpicklingError as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = re.search(r'Unsupported \w+: \w+ ([\w.]+)', str(error))
         raise ValueError(
             f'checkpoint {path} is damaged or holds Python objects besides weights, which could '
             f'run any code when loaded. If you trust its author, add --allow-pickle '
-            f'(allow_pickle=True in Python). ({reason})'
+            f'(allow_pickle=True in Python). What was refused: {reason[1] if reason else error}'
         ) from error
     except (RuntimeError, EOFError, OSError) as error:
         raise ValueError(
@@ -53,6 +54,18 @@ def load_checkpoint_safely(
     if not isinstance(checkpoint, dict):
         raise ValueError(f'checkpoint {path} holds a {type(checkpoint).__name__}, not a dict')
     return checkpoint
+
+
+def _history_method(owner: Any, name: str) -> Any:
+    if owner is HistoryBuffer and not name.startswith('_'):
+        return getattr(owner, name)
+    raise UnpicklingError(f'Unsupported attribute: GLOBAL {owner}.{name}')
+
+
+# MMEngine's logs refer to their own methods, which pickle writes as getattr(HistoryBuffer, name).
+# A file that says builtins.getattr therefore gets this one, which knows nothing else.
+_history_method.__module__ = 'builtins'
+_history_method.__name__ = _history_method.__qualname__ = 'getattr'
 
 
 def use_safe_loading(allow_pickle: bool = False) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 from mmengine.config import Config, DictAction
 
-PACKAGE_ROOT = Path(__file__).resolve().parents[1]
+from .config_lookup import find_config
 
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,39 +36,6 @@ def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
         help='how several processes were started; tools/dist_*.sh and slurm_*.sh set it',
     )
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
-
-
-def shipped_configs() -> dict[str, Path]:
-    """Path of every experiment config, by its name without ``.py``.
-
-    They lie in ``configs/`` of a checkout and in ``kpt_plugins/.mim/configs`` when installed.
-    """
-    for folder in (PACKAGE_ROOT / '.mim' / 'configs', PACKAGE_ROOT.parent / 'configs'):
-        if folder.is_dir():
-            return {
-                path.stem: path
-                for path in sorted(folder.rglob('*.py'))
-                if '_base_' not in path.parts
-            }
-    return {}
-
-
-def find_config(name: str | Path) -> Path:
-    """Path of a config given by its path or by the name of one that we ship.
-
-    Raises:
-        FileNotFoundError: if there is none, naming those with a similar name.
-    """
-    path = Path(name)
-    if path.is_file():
-        return path
-    shipped = shipped_configs()
-    if path.parent == Path('.') and path.name.removesuffix('.py') in shipped:
-        return shipped[path.name.removesuffix('.py')]
-    beside = {p.stem: p for p in path.parent.glob('*.py')} if path.parent.is_dir() else {}
-    close = difflib.get_close_matches(path.name.removesuffix('.py'), {**shipped, **beside}, 5, 0.5)
-    hint = f'did you mean {", ".join(close)}?' if close else f'we ship {", ".join(shipped)}'
-    raise FileNotFoundError(f'config {name} does not exist; {hint}')
 
 
 def load_config(name: str | Path, options: Mapping[str, Any] | None = None) -> Config:
@@ -125,3 +91,16 @@ def walk_dicts(node: Any) -> Iterator[dict]:
 def episode_datasets(cfg: Config, part: str) -> list[dict]:
     """The ``EpisodeDataset`` dicts in a part of a config, ``'test_dataloader'`` for instance."""
     return [d for d in walk_dicts(cfg.get(part)) if d.get('type') == 'EpisodeDataset']
+
+
+def set_query_rotation(cfg: Config, part: str, degrees: float) -> None:
+    """Let an evaluation turn every query's crop by a seeded random angle up to ``degrees``.
+
+    Raises:
+        ValueError: if that part of the config has no ``EpisodeDataset``.
+    """
+    datasets = episode_datasets(cfg, part)
+    if not datasets:
+        raise ValueError(f'a rotation of queries needs an EpisodeDataset in {part}')
+    for dataset in datasets:
+        dataset['query_rotation'] = degrees

@@ -2,7 +2,7 @@
 
 from .episode import draw_data_sample, draw_episode_row, draw_model_input
 from .keypoints import draw_skeleton, keypoint_colors
-from .panels import add_caption, join_column, join_row, resize_image
+from .panels import add_caption, join_column, join_row, resize_image, write_image
 
 __all__ = [
     'add_caption',
@@ -14,4 +14,5 @@ __all__ = [
     'join_row',
     'keypoint_colors',
     'resize_image',
+    'write_image',
 ]

@@ -11,7 +11,7 @@ from mmpose.structures import PoseDataSample
 
 from kpt_plugins.evaluation.functional import box_normalizer, keypoint_distances, pair_pck
 
-from .keypoints import draw_disc, draw_skeleton, keypoint_colors
+from .keypoints import draw_disc, draw_skeleton
 from .panels import add_caption, join_row, put_text, resize_image
 
 PANEL_SIZE = 224
@@ -101,7 +101,7 @@ def draw_data_sample(
         errors = keypoint_distances(in_image, truth) / box_normalizer(box)
         pck = 100 * pair_pck(errors, mask, [0.1])[0]
         sure = scores[mask].mean() if mask.any() else float('nan')
-        caption = f'PCK@0.1 {pck:.0f}, sure {sure:.2f}'
+        caption = f'PCK@0.1 {pck:.0f} %, conf. {sure:.2f}'
     return draw_episode_row(
         images[:-1],
         points[:-1],
@@ -150,7 +150,7 @@ def draw_model_input(
             caption = f'support {meta["support_ids"][number]}: {meta["category_name"]}'
         else:
             padded = len(points) - num_real
-            caption = f'query {meta["id"]}: {num_real} points + {padded} padded'
+            caption = f'query {meta["id"]}: {num_real} + {padded} points'
         panels.append(add_caption(panel, caption))
     return join_row(panels)
 
@@ -181,12 +181,11 @@ def _panel(
 
 def _draw_references(panel: np.ndarray, places: np.ndarray, references: np.ndarray) -> None:
     tips = [tuple(int(v) for v in np.rint(places[index] - 0.5)) for index in references]
-    color = tuple(int(c) for c in keypoint_colors(len(places))[references[0]])
     # A small component is filled up with the keypoint itself: draw each reference once.
     for order, index in enumerate(references):
         if index in references[:order]:
             continue
         if order:
-            cv2.arrowedLine(panel, tips[0], tips[order], color, 1, cv2.LINE_AA)
+            cv2.arrowedLine(panel, tips[0], tips[order], (255, 255, 255), 1, cv2.LINE_AA)
         corner = (tips[order][0] + 4, tips[order][1] - 4)
         put_text(panel, str(order), corner, (255, 255, 255))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -41,6 +42,22 @@ def resize_image(image: np.ndarray, longer_side: int) -> np.ndarray:
     size = [max(1, round(length * scale)) for length in image.shape[1::-1]]
     kind = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     return cv2.resize(image, size, interpolation=kind)
+
+
+def write_image(path: str | Path, image: np.ndarray) -> None:
+    """Write an image, making its folder.
+
+    Raises:
+        OSError: if it cannot be written, for an unknown suffix or a full disk for example.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        written = cv2.imwrite(str(path), image)
+    except cv2.error as error:
+        raise OSError(f'picture {path} cannot be written: {error}') from error
+    if not written:
+        raise OSError(f'picture {path} cannot be written')
 
 
 def join_row(images: Sequence[np.ndarray]) -> np.ndarray:

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmpose.registry import HOOKS
 
-from kpt_plugins.visualization import draw_data_sample
+from kpt_plugins.visualization import draw_data_sample, write_image
 
 
 @HOOKS.register_module()
@@ -35,7 +34,6 @@ class EpisodeVisualizationHook(Hook):
 
     def before_test_epoch(self, runner: Runner) -> None:
         """Choose the pairs; they are the same on any number of ranks."""
-        self.out_dir.mkdir(parents=True, exist_ok=True)
         self.stride = -(-len(runner.test_dataloader.dataset) // self.max_images)
 
     def after_test_iter(
@@ -48,5 +46,4 @@ class EpisodeVisualizationHook(Hook):
                 continue
             category = re.sub(r'\W+', '_', str(sample.metainfo['category_name']))
             path = self.out_dir / f'{index:06d}_{category}.jpg'
-            if not cv2.imwrite(str(path), draw_data_sample(inputs, sample)):
-                raise OSError(f'picture {path} could not be written')
+            write_image(path, draw_data_sample(inputs, sample))

@@ -1,0 +1,78 @@
+"""A model and its data, ready to use, from a config."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import init_default_scope
+from mmpose.registry import DATASETS, MODELS
+from mmpose.structures import PoseDataSample
+from torch import nn
+from torch.utils.data import Dataset
+
+from .checkpoint import load_checkpoint_safely
+
+
+def build_model(cfg: Config, init_weights: bool = False) -> nn.Module:
+    """The model of a config in evaluation mode, its weights random unless ``init_weights``.
+
+    Args:
+        cfg: a whole experiment config.
+        init_weights: run the parts' ``init_cfg``, which may download pretrained weights.
+    """
+    init_default_scope(cfg.get('default_scope', 'mmpose'))
+    model = MODELS.build(cfg.model)
+    if init_weights:
+        model.init_weights()
+    return model.eval()
+
+
+def load_model(
+    cfg: Config,
+    checkpoint: str | Path,
+    device: str | torch.device = 'cpu',
+    allow_pickle: bool = False,
+) -> nn.Module:
+    """The model of a config with the weights of a checkpoint, in evaluation mode.
+
+    Raises:
+        FileNotFoundError, ValueError: as :func:`load_checkpoint_safely`.
+        ValueError: if the weights are not those of this model.
+    """
+    model = build_model(cfg)
+    content = load_checkpoint_safely(checkpoint, 'cpu', allow_pickle)
+    try:
+        model.load_state_dict(content.get('state_dict', content))
+    except RuntimeError as error:
+        raise ValueError(f'{checkpoint} has not the weights of this config: {error}') from error
+    return model.to(device)
+
+
+def build_dataset(cfg: Config, part: str) -> Dataset:
+    """The dataset of ``'train'``, ``'val'`` or ``'test'``, as the runner would build it.
+
+    Raises:
+        ValueError: if the config has no such dataloader.
+    """
+    loader = cfg.get(f'{part}_dataloader')
+    if not loader:
+        raise ValueError(f'the config has no {part}_dataloader')
+    init_default_scope(cfg.get('default_scope', 'mmpose'))
+    return DATASETS.build(loader.dataset)
+
+
+@torch.no_grad()
+def predict_items(model: nn.Module, items: list[dict]) -> list[PoseDataSample]:
+    """Predictions of dataset items, as a batch.
+
+    Args:
+        model: as :func:`load_model` returns it.
+        items: ``dataset[i]`` dicts with ``inputs`` and ``data_samples``.
+
+    Returns:
+        The data samples with ``pred_instances``, in the order of the items.
+    """
+    return model.test_step(pseudo_collate(items))
