@@ -23,7 +23,8 @@ def write_tiny_mp100(
     """Write a data set in the layout of MP-100, with drawn shapes of 64 to 96 pixels.
 
     It has what makes MP-100 awkward: skeletons that count from 0, from 1 and empty ones in one
-    file, categories whose record lists no keypoints, several called "face", image ids above 2^53, keypoints that are not visible, and visibilities of 1 and 2.
+    file, categories whose record lists no keypoints, several called "face", image ids above
+    2^53, keypoints that are not visible, and visibilities of 1 and 2.
 
     Args:
         root: Directory to write `annotations/{prefix}_{train,val,test}.json` and `images/` to.
@@ -133,9 +134,7 @@ def _add_category(content: dict, image_dir: Path, category_id: int, num_images: 
             _draw(image_dir / name, points, links, colors, width, height)
         image_id = (category_id + 100) * 10**14 + number
         low, high = points.min(axis=0) - 4, points.max(axis=0) + 4
-        content['images'].append(
-            dict(id=image_id, file_name=name, width=width, height=height)
-        )
+        content['images'].append(dict(id=image_id, file_name=name, width=width, height=height))
         content['annotations'].append(
             dict(
                 id=category_id * 1000 + number,

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 import numpy as np
 from mmengine.logging import print_log
 
+from kpt_plugins.datasets.instance import Instance
 from kpt_plugins.structures.skeleton import (
     DEFAULT_BASE,
     detect_base,
@@ -125,9 +126,7 @@ def resolve_base(
     return DEFAULT_BASE, bool(links)
 
 
-def fallback_skeleton(
-    strategy: str, mean_pose: np.ndarray, mean_size: np.ndarray
-) -> np.ndarray:
+def fallback_skeleton(strategy: str, mean_pose: np.ndarray, mean_size: np.ndarray) -> np.ndarray:
     """Links for a category whose record has none.
 
     Args:
@@ -147,19 +146,13 @@ def fallback_skeleton(
 
 
 def build_category(
-    record: dict,
-    records: list[dict],
-    file_names: list[str],
-    base: int | None,
-    fallback: str = 'mst',
+    record: dict, instances: list[Instance], base: int | None, fallback: str = 'mst'
 ) -> Category:
     """Complete and check one category.
 
     Args:
         record: The category object of the annotation file, its `skeleton` possibly replaced.
-        records: Its usable instances with `bbox` (1, 4), `keypoints` (1, K, 2) and
-            `keypoints_visible` (1, K); at least one.
-        file_names: Their images' file names.
+        instances: Its usable instances, at least one.
         base: Base of the record's skeleton, 0 or 1.
         fallback: Strategy where the skeleton is empty, see `fallback_skeleton`.
 
@@ -167,11 +160,9 @@ def build_category(
         ValueError: If the skeleton or the flip pairs do not fit the number of keypoints.
     """
     title = f'category {record["id"]} ({record["name"]})'
-    keypoints = np.concatenate([r['keypoints'] for r in records]).astype(np.float64)
-    visible = np.concatenate([r['keypoints_visible'] for r in records])
-    boxes = np.concatenate([r['bbox'] for r in records]).astype(np.float64)
+    keypoints = np.stack([instance.keypoints for instance in instances])
     num_keypoints = keypoints.shape[1]
-    mean_pose, mean_size = _mean_pose(keypoints, visible, boxes)
+    mean_pose, mean_size = _mean_pose(keypoints, np.stack([i.box for i in instances]))
     try:
         skeleton = normalize_links(record.get('skeleton'), num_keypoints, base)
     except ValueError as error:
@@ -182,7 +173,7 @@ def build_category(
         raise ValueError(f'{title}: flip_pairs, read like a skeleton: {error}') from error
     if not len(skeleton):
         skeleton = fallback_skeleton(fallback, mean_pose, mean_size)
-    folders = Counter(str(PurePosixPath(name).parent) for name in file_names)
+    folders = Counter(str(PurePosixPath(i.file_name).parent) for i in instances)
     folder = folders.most_common(1)[0][0]
     return Category(
         id=record['id'],
@@ -197,15 +188,13 @@ def build_category(
     )
 
 
-def _mean_pose(
-    keypoints: np.ndarray, visible: np.ndarray, boxes: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mean pose (K, 2) in box coordinates and mean box size (2,)."""
+def _mean_pose(keypoints: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean pose (K, 2) in box coordinates and mean box size (2,) from (N, K, 3) and (N, 4)."""
     size = boxes[:, 2:] - boxes[:, :2]
-    relative = (keypoints - boxes[:, None, :2]) / size[:, None]
-    weight = visible[..., None]
-    total = weight.sum(axis=0)
-    mean = (relative * weight).sum(axis=0) / np.where(total > 0, total, np.nan)
+    relative = (keypoints[..., :2] - boxes[:, None, :2]) / size[:, None]
+    visible = keypoints[..., 2:]
+    total = visible.sum(axis=0)
+    mean = (relative * visible).sum(axis=0) / np.where(total > 0, total, np.nan)
     return mean, size.mean(axis=0)
 
 

@@ -22,7 +22,7 @@ from kpt_plugins.datasets.annotation_file import (
 )
 from kpt_plugins.datasets.category import declared_base, file_base, resolve_base
 from kpt_plugins.datasets.check_report import CategoryReport, DatasetReport
-from kpt_plugins.datasets.instance import drop_reason, parse_keypoints
+from kpt_plugins.datasets.instance import parse_keypoints, read_instance
 from kpt_plugins.datasets.transforms.loading import read_image
 from kpt_plugins.structures.skeleton import normalize_links, parse_links
 
@@ -95,7 +95,7 @@ def _check_instances(
     for annotation in annotations:
         image, where = images[annotation['image_id']], f'annotation {annotation["id"]}'
         try:
-            reason = drop_reason(annotation, image)
+            instance, reason = read_instance(annotation, image)
             keypoints = parse_keypoints(annotation.get('keypoints') or [])
         except ValueError as error:
             yield Problem(ERROR, 'malformed instance', where, str(error), category.id)
@@ -109,7 +109,7 @@ def _check_instances(
             yield Problem(
                 WARNING, 'wrong num_keypoints', f'{where}: num_keypoints', message, category.id
             )
-        if reason is not None:
+        if instance is None:
             dropped[reason] += 1
             continue
         category.instances += 1
@@ -119,9 +119,7 @@ def _check_instances(
     category.dropped = dict(dropped)
     category.visibility = visibility.tolist()
     if not category.instances:
-        yield Problem(
-            WARNING, 'no instance', _title(category), 'no usable instance', category.id
-        )
+        yield Problem(WARNING, 'no instance', _title(category), 'no usable instance', category.id)
     if lengths:
         category.num_keypoints = lengths.most_common(1)[0][0]
     if len(lengths) > 1:
@@ -129,16 +127,18 @@ def _check_instances(
             f'{k} ({n} times, first in annotation {first[k]})' for k, n in lengths.most_common()
         )
         message = f'the annotations have different numbers of keypoints: {found}'
-        yield Problem(ERROR, 'different numbers of keypoints', _title(category), message, category.id)
+        yield Problem(
+            ERROR, 'different numbers of keypoints', _title(category), message, category.id
+        )
 
 
 def _check_positions(
     category: CategoryReport, keypoints: np.ndarray, image: dict, where: str
 ) -> Iterator[Problem]:
     size = np.array([image['width'], image['height']])
-    outside = (keypoints[:, 2] > 0) & (
-        (keypoints[:, :2] < 0) | (keypoints[:, :2] > size)
-    ).any(axis=1)
+    outside = (keypoints[:, 2] > 0) & ((keypoints[:, :2] < 0) | (keypoints[:, :2] > size)).any(
+        axis=1
+    )
     if outside.any():
         category.points_outside += int(outside.sum())
         index = int(np.flatnonzero(outside)[0])
@@ -179,7 +179,9 @@ def _check_skeletons(report: DatasetReport, info: object, records: list[dict]) -
                 message = f'fits counting from 0 and from 1; taken as counted from {base}'
                 yield Problem(WARNING, 'unclear skeleton base', title, message, category_id)
             if len(links) < len(given):
-                message = f'{len(given) - len(links)} of {len(given)} links are repeated or self-links'
+                message = (
+                    f'{len(given) - len(links)} of {len(given)} links are repeated or self-links'
+                )
                 yield Problem(WARNING, 'useless links', title, message, category_id)
         names = record.get('keypoints') or []
         if names and len(names) != count:
@@ -217,8 +219,8 @@ def _check_images(
         yield Problem(ERROR, 'no image directory', image_dir, 'there is no such directory')
         return
     used_by = defaultdict(set)
-    for category_id, annotations in by_category.items():
-        for annotation in annotations:
+    for category_id, members in by_category.items():
+        for annotation in members:
             used_by[annotation['image_id']].add(category_id)
 
     def check(image: dict) -> Problem | None:

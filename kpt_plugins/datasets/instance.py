@@ -7,8 +7,28 @@ FMMP), because the cleaned box is also the normaliser of PCK.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Instance:
+    """A usable annotated instance.
+
+    Attributes:
+        id, image_id, category_id: Ids as in the file.
+        file_name: The image's, as in the file.
+        box: float64 (4,), the cleaned box x1, y1, x2, y2 in pixels (see `clean_box`).
+        keypoints: float64 (K, 3), x, y in pixels and visibility 0 or 1 (see `parse_keypoints`).
+    """
+
+    id: int
+    image_id: int
+    category_id: int
+    file_name: str
+    box: np.ndarray
+    keypoints: np.ndarray
 
 
 def clean_box(bbox: list, width: float, height: float) -> np.ndarray | None:
@@ -83,29 +103,48 @@ def parse_keypoints(keypoints: list) -> np.ndarray:
     return array
 
 
-def drop_reason(annotation: dict, image: dict, min_visible: int = 1) -> str | None:
-    """Why an instance cannot be used, in words that are counted and logged; None if it can.
+def read_instance(
+    annotation: dict, image: dict, min_visible: int = 1
+) -> tuple[Instance | None, str]:
+    """Read an annotation object of a valid file, if it can be used.
+
+    Args:
+        annotation: The annotation object.
+        image: Its image object.
+        min_visible: Fewest visible keypoints.
+
+    Returns:
+        The instance and '', or None and why it cannot be used, in words to be counted and logged.
 
     Raises:
-        ValueError: If its box or keypoints are malformed (see `clean_box`, `parse_keypoints`).
+        ValueError: If a field is malformed (see `clean_box`, `parse_keypoints`).
     """
     if annotation.get('iscrowd'):
-        return 'crowd'
+        return None, 'crowd'
     if annotation.get('bbox') is None:
-        return 'no bbox'
+        return None, 'no bbox'
     area = annotation.get('area')
     if area is not None and not isinstance(area, (int, float)):
         raise ValueError(f'area {area!r}: expected a number')
     if area is not None and not area > 0:
-        return 'area of zero'
-    if clean_box(annotation['bbox'], image['width'], image['height']) is None:
-        return 'empty bbox'
+        return None, 'area of zero'
+    box = clean_box(annotation['bbox'], image['width'], image['height'])
+    if box is None:
+        return None, 'empty bbox'
     if not annotation.get('keypoints'):
-        return 'no keypoints'
+        return None, 'no keypoints'
     keypoints = parse_keypoints(annotation['keypoints'])
     visible = int(keypoints[:, 2].sum())
     if visible == 0 or annotation.get('num_keypoints') == 0:
-        return 'no visible keypoint'
+        return None, 'no visible keypoint'
     if visible < min_visible:
-        return f'fewer than {min_visible} visible keypoints'
-    return None
+        return None, f'fewer than {min_visible} visible keypoints'
+    instance = Instance(
+        id=annotation['id'],
+        image_id=image['id'],
+        category_id=annotation['category_id'],
+        file_name=image['file_name'],
+        box=box,
+        keypoints=keypoints,
+    )
+    return instance, ''

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import os.path as osp
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -23,15 +22,14 @@ from kpt_plugins.datasets.category import (
     file_base,
     resolve_base,
 )
-from kpt_plugins.datasets.instance import clean_box, drop_reason, parse_keypoints
-from kpt_plugins.datasets.mp100_splits import get_category_ids
-
-MP100_HELP = (
-    'MP-100 is a benchmark of 100 keypoint categories that must not be redistributed; its authors '
-    'offer the annotations and say where the images come from in their Pose-for-Everything '
-    'repository (github.com/luminxu/Pose-for-Everything), and docs/data.md says how to lay them '
-    'out. To train without it, on images that are generated here, use configs/fmmp_synth.py.'
+from kpt_plugins.datasets.instance import Instance, read_instance
+from kpt_plugins.datasets.missing_files import (
+    find_missing,
+    missing_images_error,
+    missing_images_report,
+    require_paths,
 )
+from kpt_plugins.datasets.mp100_splits import get_category_ids
 
 
 @DATASETS.register_module()
@@ -68,7 +66,8 @@ class MP100Dataset(BaseDataset):
         skeleton_fallback: Links of a category that has none: 'mst' (minimum spanning tree of its
             mean pose), 'knn' (two nearest neighbours in it) or 'none'. The mean pose is that of
             this file, whichever images are there.
-        skeletons: Zero-based skeletons by category id that replace the file's.
+        skeletons: Zero-based skeletons by category id that replace the file's; those of other
+            categories are ignored with a warning, so that all subsets can share them.
         skip_missing_images: Leave out instances whose image file is not there, with a count for
             each category in the log, instead of raising an error.
         min_visible: Fewest visible keypoints of an instance.
@@ -107,7 +106,9 @@ class MP100Dataset(BaseDataset):
         if skeleton_base not in ('auto', 0, 1):
             raise ValueError(f"skeleton_base={skeleton_base!r}: expected 'auto', 0 or 1")
         if skeleton_fallback not in FALLBACKS:
-            raise ValueError(f'skeleton_fallback={skeleton_fallback!r}: expected one of {FALLBACKS}')
+            raise ValueError(
+                f'skeleton_fallback={skeleton_fallback!r}: expected one of {FALLBACKS}'
+            )
         if (split is None) != (subset is None):
             raise ValueError(f'split={split!r}, subset={subset!r}: give both or neither')
         if split is not None:
@@ -190,94 +191,74 @@ class MP100Dataset(BaseDataset):
 
     def load_data_list(self) -> list[dict]:
         """Read the annotation file into records; called once by MMEngine."""
-        self._check_paths()
+        require_paths(self.ann_file, self.data_prefix['img'], self.data_root)
         file = load_annotation_file(self.ann_file)
         try:
             chosen = self._choose_categories(file)
             counts = count_keypoints(file.annotations)
-            records = self._read_instances(file, chosen)
-            self._categories = self._build_categories(file, chosen, counts, records)
+            instances = self._read_instances(file, chosen)
+            categories = self._build_categories(file, chosen, counts, instances)
         except ValueError as error:
             raise ValueError(f'{self.ann_file}: {error}') from error
-        records = self._check_images(records)
-        self._report_empty(chosen, records)
+        instances = self._with_images(instances, {i: r['name'] for i, r in chosen.items()})
+        present = {instance.category_id for instance in instances}
+        self._categories = {i: c for i, c in categories.items() if i in present}
+        empty = [f'{i} ({record["name"]})' for i, record in chosen.items() if i not in present]
+        if empty:
+            self._log(f'no instance of {", ".join(empty)}', logging.WARNING)
         self._metainfo['categories'] = [_plain(c) for c in self._categories.values()]
-        return records
-
-    def _check_paths(self) -> None:
-        image_dir = self.data_prefix['img']
-        for path, what in ((self.ann_file, 'annotation file'), (image_dir, 'image directory')):
-            found = osp.isfile(path) if path is self.ann_file else osp.isdir(path)
-            if not found:
-                raise FileNotFoundError(
-                    f'{path}: there is no such {what} ({osp.abspath(path)}).{self._help()}'
-                )
-
-    def _help(self) -> str:
-        return f' {MP100_HELP}' if 'mp100' in f'{self.ann_file} {self.data_root}'.lower() else ''
+        return [self._make_record(instance) for instance in instances]
 
     def _choose_categories(self, file: AnnotationFile) -> dict[int, dict]:
-        """The chosen category objects by id, in file order, with replaced skeletons."""
-        wanted = list(file.categories) if self.category_ids is None else self.category_ids
-        for name, ids in (('category_ids', wanted), ('skeletons', self.skeletons)):
-            unknown = [i for i in ids if i not in file.categories]
-            if unknown and (name == 'category_ids' or self.category_ids is None):
-                raise ValueError(
-                    f'{name} {unknown}: not among the {len(file.categories)} categories of the '
-                    f'file: {sorted(file.categories)}'
-                )
-        return {i: record for i, record in file.categories.items() if i in set(wanted)}
+        """The chosen category objects by id, in file order."""
+        wanted = file.categories if self.category_ids is None else self.category_ids
+        unknown = [i for i in wanted if i not in file.categories]
+        if unknown:
+            raise ValueError(
+                f'category_ids {unknown}: not among the {len(file.categories)} categories of the '
+                f'file: {sorted(file.categories)}'
+            )
+        unused = [i for i in self.skeletons if i not in file.categories]
+        if unused:  # no error: the files of the other subsets may have these categories
+            self._log(f'skeletons {unused}: the file has no such categories', logging.WARNING)
+        wanted = set(wanted)
+        return {i: record for i, record in file.categories.items() if i in wanted}
 
-    def _read_instances(self, file: AnnotationFile, chosen: dict[int, dict]) -> list[dict]:
+    def _read_instances(self, file: AnnotationFile, chosen: dict[int, dict]) -> list[Instance]:
         by_image = defaultdict(list)
         for annotation in file.annotations:
             if annotation['category_id'] in chosen:
                 by_image[annotation['image_id']].append(annotation)
-        records, dropped = [], Counter()
+        instances, dropped = [], Counter()
         for image_id, image in file.images.items():
             for annotation in by_image[image_id]:
                 try:
-                    reason = drop_reason(annotation, image, self.min_visible)
+                    instance, reason = read_instance(annotation, image, self.min_visible)
                 except ValueError as error:
                     raise ValueError(f'annotation {annotation["id"]}: {error}') from error
-                if reason is None:
-                    records.append(self._make_record(annotation, image))
-                else:
+                if instance is None:
                     dropped[reason] += 1
+                else:
+                    instances.append(instance)
         if dropped:
-            reasons = ', '.join(f'{count} {reason}' for reason, count in dropped.most_common())
-            total = len(records) + dropped.total()
-            _log(f'{self.ann_file}: left out {dropped.total()} of {total} instances: {reasons}')
-        if not records:
+            count = sum(dropped.values())
+            reasons = ', '.join(f'{n} {reason}' for reason, n in dropped.most_common())
+            self._log(f'left out {count} of {len(instances) + count} instances: {reasons}')
+        if not instances:
             raise ValueError(f'no usable instance of the categories {sorted(chosen)}')
-        return records
-
-    def _make_record(self, annotation: dict, image: dict) -> dict:
-        keypoints = parse_keypoints(annotation['keypoints']).astype(np.float32)
-        box = clean_box(annotation['bbox'], image['width'], image['height'])
-        return dict(
-            img_path=osp.join(self.data_prefix['img'], image['file_name']),
-            img_id=image['id'],
-            id=annotation['id'],
-            category_id=annotation['category_id'],
-            bbox=box.astype(np.float32)[None],
-            bbox_score=np.ones(1, dtype=np.float32),
-            keypoints=keypoints[None, :, :2],
-            keypoints_visible=keypoints[None, :, 2],
-        )
+        return instances
 
     def _build_categories(
-        self, file: AnnotationFile, chosen: dict, counts: dict[int, int], records: list[dict]
+        self, file: AnnotationFile, chosen: dict, counts: dict[int, int], instances: list[Instance]
     ) -> dict[int, Category]:
         by_category = defaultdict(list)
-        for record in records:
-            by_category[record['category_id']].append(record)
+        for instance in instances:
+            by_category[instance.category_id].append(instance)
         declared = declared_base(file.info)
         evidence = file_base(file.categories, counts) if declared is None else declared
         categories, assumed = {}, []
         for category_id, source in chosen.items():
-            members = by_category[category_id]
-            if not members:
+            if category_id not in by_category:
                 continue
             if category_id in self.skeletons:
                 source, base = {**source, 'skeleton': self.skeletons[category_id]}, 0
@@ -285,14 +266,13 @@ class MP100Dataset(BaseDataset):
                 base, guessed = self._base_of(source, counts[category_id], evidence)
                 if guessed:
                     assumed.append(f'{category_id} ({source["name"]})')
-            names = [osp.relpath(r['img_path'], self.data_prefix['img']) for r in members]
             categories[category_id] = build_category(
-                source, members, names, base, self.skeleton_fallback
+                source, by_category[category_id], base, self.skeleton_fallback
             )
         if assumed:
-            _log(
-                f'{self.ann_file}: the skeletons of {", ".join(assumed)} may count from 0 or '
-                f'from 1; taken as counted from 1. Set skeleton_base or skeletons to be sure.',
+            self._log(
+                f'the skeletons of {", ".join(assumed)} may count from 0 or from 1; taken as '
+                f'counted from 1. Set skeleton_base or skeletons to be sure.',
                 logging.WARNING,
             )
         return categories
@@ -303,46 +283,32 @@ class MP100Dataset(BaseDataset):
         except ValueError as error:
             raise ValueError(f'category {source["id"]} ({source["name"]}): {error}') from error
 
-    def _check_images(self, records: list[dict]) -> list[dict]:
-        """Refuse or leave out the records whose image file is not there."""
-        exists = {path: osp.isfile(path) for path in dict.fromkeys(r['img_path'] for r in records)}
-        missing = [path for path, found in exists.items() if not found]
+    def _with_images(self, instances: list[Instance], names: dict[int, str]) -> list[Instance]:
+        """The instances whose image file is there; an error where that is not allowed."""
+        image_dir = self.data_prefix['img']
+        missing, total = find_missing(image_dir, instances)
         if not missing:
-            return records
-        count = f'{len(missing)} of {len(exists)} images are missing'
-        if not self.skip_missing_images or len(missing) == len(exists):
-            raise FileNotFoundError(
-                f'{missing[0]}: there is no such image; {count} in '
-                f'{osp.abspath(self.data_prefix["img"])}.{self._hint(missing[0])} '
-                f'Set skip_missing_images=True to go on with those that are there.{self._help()}'
-            )
-        kept = [r for r in records if exists[r['img_path']]]
-        lost = Counter(r['category_id'] for r in records if not exists[r['img_path']])
-        lines = [
-            f'  {category.id} {category.name}: {lost[category.id]} of '
-            f'{sum(r["category_id"] == category.id for r in records)} instances'
-            for category in self._categories.values()
-            if lost[category.id]
-        ]
-        _log(f'{self.ann_file}: {count}; left out\n' + '\n'.join(lines), logging.WARNING)
-        return kept
+            return instances
+        if not self.skip_missing_images or len(missing) == total:
+            raise missing_images_error(missing, total, self.ann_file, image_dir, self.data_root)
+        self._log(missing_images_report(missing, total, instances, names), logging.WARNING)
+        gone = set(missing)
+        return [instance for instance in instances if instance.file_name not in gone]
 
-    def _hint(self, path: str) -> str:
-        """Where the images are instead, for the two layouts of MP-100 in use."""
-        name = osp.relpath(path, self.data_prefix['img'])
-        for directory in (self.data_root, osp.join(self.data_root, 'images')):
-            if directory and osp.isfile(osp.join(directory, name)):
-                prefix = osp.relpath(directory, self.data_root).replace(os.curdir, '')
-                return f" It is in {directory}: set data_prefix=dict(img='{prefix}')."
-        return ''
+    def _make_record(self, instance: Instance) -> dict:
+        return dict(
+            img_path=osp.join(self.data_prefix['img'], instance.file_name),
+            img_id=instance.image_id,
+            id=instance.id,
+            category_id=instance.category_id,
+            bbox=instance.box[None].astype(np.float32),
+            bbox_score=np.ones(1, dtype=np.float32),
+            keypoints=instance.keypoints[None, :, :2].astype(np.float32),
+            keypoints_visible=instance.keypoints[None, :, 2].astype(np.float32),
+        )
 
-    def _report_empty(self, chosen: dict[int, dict], records: list[dict]) -> None:
-        """Forget categories of which nothing is left, and say so."""
-        present = {r['category_id'] for r in records}
-        self._categories = {i: c for i, c in self._categories.items() if i in present}
-        empty = [f'{i} ({record["name"]})' for i, record in chosen.items() if i not in present]
-        if empty:
-            _log(f'{self.ann_file}: no instance of {", ".join(empty)}', logging.WARNING)
+    def _log(self, message: str, level: int = logging.INFO) -> None:
+        print_log(f'{self.ann_file}: {message}', logger='current', level=level)
 
 
 def _plain(category: Category) -> dict:
@@ -355,7 +321,3 @@ def _plain(category: Category) -> dict:
         skeleton=category.skeleton.tolist(),
         flip_pairs=[list(pair) for pair in category.flip_pairs],
     )
-
-
-def _log(message: str, level: int = logging.INFO) -> None:
-    print_log(message, logger='current', level=level)

@@ -18,7 +18,7 @@ from kpt_plugins.datasets.category import (
     file_base,
     resolve_base,
 )
-from kpt_plugins.datasets.instance import clean_box, drop_reason, parse_keypoints
+from kpt_plugins.datasets.instance import Instance, read_instance
 from kpt_plugins.structures.skeleton import normalize_links
 
 
@@ -96,7 +96,7 @@ def normalize_categories(
             except ValueError as error:
                 raise ValueError(f'category {title}: {error}') from error
         if category_id in instances:
-            category = build_category(source, *instances[category_id], found, fallback)
+            category = build_category(source, instances[category_id], found, fallback)
             names, links = list(category.keypoint_names), category.skeleton
         else:
             log.without_instances.append(title)
@@ -162,13 +162,13 @@ def merge_files(files: Mapping[str, dict]) -> dict:
     return merged
 
 
-def _merge_annotations(lists: list[list[dict]]) -> list[dict]:
+def _merge_annotations(parts: list[list[dict]]) -> list[dict]:
     """Annotations of all files; those equal to one of an earlier file but for the id left out."""
     merged, used, earlier = [], set(), set()
-    next_id = 1 + max((a['id'] for annotations in lists for a in annotations), default=0)
-    for annotations in lists:
-        contents = [json.dumps({**a, 'id': None}, sort_keys=True) for a in annotations]
-        for annotation, content in zip(annotations, contents, strict=True):
+    next_id = 1 + max((a['id'] for part in parts for a in part), default=0)
+    for part in parts:
+        contents = [json.dumps({**a, 'id': None}, sort_keys=True) for a in part]
+        for annotation, content in zip(part, contents, strict=True):
             if content in earlier:
                 continue
             if annotation['id'] in used:
@@ -199,26 +199,15 @@ def select_categories(data: dict, category_ids: Iterable[int]) -> dict:
     }
 
 
-def _usable_instances(data: dict) -> dict[int, tuple[list[dict], list[str]]]:
-    """Instances as `build_category` takes them, and their file names, by category."""
+def _usable_instances(data: dict) -> dict[int, list[Instance]]:
+    """The usable instances of a file by category."""
     images = {image['id']: image for image in data['images']}
-    found: dict[int, tuple[list[dict], list[str]]] = {}
+    found: dict[int, list[Instance]] = {}
     for annotation in data['annotations']:
-        image = images[annotation['image_id']]
         try:
-            if drop_reason(annotation, image) is not None:
-                continue
+            instance, _ = read_instance(annotation, images[annotation['image_id']])
         except ValueError as error:
             raise ValueError(f'annotation {annotation["id"]}: {error}') from error
-        keypoints = parse_keypoints(annotation['keypoints'])
-        members, names = found.setdefault(annotation['category_id'], ([], []))
-        box = clean_box(annotation['bbox'], image['width'], image['height'])
-        members.append(
-            dict(
-                bbox=box[None],
-                keypoints=keypoints[None, :, :2],
-                keypoints_visible=keypoints[None, :, 2],
-            )
-        )
-        names.append(image['file_name'])
+        if instance is not None:
+            found.setdefault(instance.category_id, []).append(instance)
     return found

@@ -13,6 +13,7 @@ from kpt_plugins.datasets.category import (
     file_base,
     resolve_base,
 )
+from kpt_plugins.datasets.instance import Instance
 
 
 def _annotation(key: int, category_id: int, count: int) -> dict:
@@ -79,12 +80,9 @@ def test_unknown_fallback():
     [(['a/1.jpg', 'b/2.jpg', 'b/3.jpg'], 'b'), (['1.jpg'], ''), (['x/y/1.jpg'], 'x/y')],
 )
 def test_folder_is_the_most_frequent(names, folder):
-    record = dict(
-        bbox=np.float32([[0, 0, 9, 9]]),
-        keypoints=np.float32([[[0, 0], [9, 9]]]),
-        keypoints_visible=np.ones((1, 2), np.float32),
-    )
-    category = build_category(dict(id=1, name='x'), [record], names, 0)
+    box, keypoints = np.array([0.0, 0, 9, 9]), np.array([[0.0, 0, 1], [9, 9, 1]])
+    instances = [Instance(1, 1, 1, name, box, keypoints) for name in names]
+    category = build_category(dict(id=1, name='x'), instances, 0)
     assert category.folder == folder
     assert category.supercategory == '' and category.flip_pairs == ()
     assert category.mean_pose.tolist() == [[0, 0], [1, 1]]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kpt_plugins.datasets.instance import clean_box, drop_reason, parse_keypoints
+from kpt_plugins.datasets.instance import clean_box, parse_keypoints, read_instance
 
-IMAGE = dict(width=40, height=30)
+IMAGE = dict(id=7, file_name='a/b.jpg', width=40, height=30)
 
 
 @pytest.mark.parametrize(
@@ -62,15 +62,22 @@ def test_malformed_keypoints(keypoints, message):
 
 
 def _annotation(**changes) -> dict:
-    usual = dict(bbox=[4, 5, 21, 11], keypoints=[5, 6, 2, 7, 8, 1], area=9, num_keypoints=2)
+    usual = dict(
+        id=2**60,
+        category_id=3,
+        bbox=[4, 5, 21, 11],
+        keypoints=[5, 6, 2, 7, 8, 1],
+        area=9,
+        num_keypoints=2,
+    )
     return {k: v for k, v in {**usual, **changes}.items() if v is not ...}
 
 
 @pytest.mark.parametrize(
     'changes, reason',
     [
-        ({}, None),
-        (dict(area=..., num_keypoints=..., iscrowd=0), None),
+        ({}, ''),
+        (dict(area=..., num_keypoints=..., iscrowd=0), ''),
         (dict(iscrowd=1), 'crowd'),
         (dict(bbox=...), 'no bbox'),
         (dict(bbox=None), 'no bbox'),
@@ -83,18 +90,30 @@ def _annotation(**changes) -> dict:
         (dict(keypoints=[5, 6, 0, 7, 8, 0], num_keypoints=...), 'no visible keypoint'),
     ],
 )
-def test_drop_reason(changes, reason):
-    assert drop_reason(_annotation(**changes), IMAGE) == reason
+def test_reason_to_leave_out(changes, reason):
+    instance, found = read_instance(_annotation(**changes), IMAGE)
+    assert found == reason and (instance is None) == bool(reason)
+
+
+def test_read_instance():
+    instance, _ = read_instance(_annotation(), IMAGE)
+    assert (instance.id, instance.image_id, instance.category_id) == (2**60, 7, 3)
+    assert instance.file_name == 'a/b.jpg'
+    assert instance.box.tolist() == [4, 5, 24, 15]
+    assert instance.keypoints.tolist() == [[5, 6, 1], [7, 8, 1]]
 
 
 def test_min_visible():
-    assert drop_reason(_annotation(), IMAGE, min_visible=2) is None
-    assert 'fewer than 3' in drop_reason(_annotation(), IMAGE, min_visible=3)
+    assert read_instance(_annotation(), IMAGE, min_visible=2)[0] is not None
+    assert read_instance(_annotation(), IMAGE, min_visible=3) == (
+        None,
+        'fewer than 3 visible keypoints',
+    )
 
 
 def test_malformed_area():
     with pytest.raises(ValueError, match="area 'big'"):
-        drop_reason(_annotation(area='big'), IMAGE)
+        read_instance(_annotation(area='big'), IMAGE)
 
 
 def test_types():

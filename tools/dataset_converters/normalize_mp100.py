@@ -89,7 +89,9 @@ def main(argv: list[str] | None = None) -> int:
     print(format_log(log))
     for path, content in outputs.items():
         write_json(path, content)
-        counts = ', '.join(f'{len(content[k])} {k}' for k in ('categories', 'images', 'annotations'))
+        counts = ', '.join(
+            f'{len(content[k])} {k}' for k in ('categories', 'images', 'annotations')
+        )
         print(f'wrote {path}: {counts}')
     return 0
 
