@@ -46,7 +46,11 @@ class NonFiniteLossHook(Hook):
     ) -> None:
         """Check the losses of this iteration."""
         # Plain floats: MMEngine's log has synchronised with the device for them already.
-        values = {name: float(value) for name, value in (outputs or {}).items() if 'loss' in name}
+        values = {
+            name: float(torch.as_tensor(value).detach())
+            for name, value in (outputs or {}).items()
+            if 'loss' in name
+        }
         if all(map(math.isfinite, values.values())):
             return
         losses = ', '.join(f'{name}={value:g}' for name, value in values.items())
