@@ -34,7 +34,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--workers', type=int, default=min(os.cpu_count() or 1, 8))
     parser.add_argument('--force', action='store_true', help='replace another synthetic dataset')
     parser.add_argument('--contact-sheet', type=Path, metavar='PNG', help='only draw this picture')
-    parser.add_argument('--sheet-categories', type=int, nargs='+', help='indices, default all novel')
+    parser.add_argument(
+        '--sheet-categories', type=int, nargs='+', help='indices, default all novel'
+    )
     parser.add_argument('--sheet-columns', type=int, default=6, help='images per category')
     parser.add_argument('--sheet-plain', action='store_true', help='without keypoints')
     return parser.parse_args()
@@ -66,7 +68,9 @@ def main() -> int:
         print(f'error: {error}', file=sys.stderr)
         return 1
     total = sum(c * i for c, i in zip(plan.categories, plan.images, strict=True))
-    print(f'{args.out}: {total} images of {sum(plan.categories)} categories ({rendered} rendered now)')
+    print(
+        f'{args.out}: {total} images of {sum(plan.categories)} categories ({rendered} rendered now)'
+    )
     return 0
 
 

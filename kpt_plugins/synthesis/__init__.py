@@ -1,9 +1,9 @@
 """The synthetic dataset: procedural categories, rendered and annotated like MP-100."""
 
 from .categories import FAMILIES, KINDS, SyntheticCategory, build_category
-from .contact_sheet import contact_sheet
 from .dataset import Plan, generate_dataset
 from .instance import Instance, render_instance, visibility
+from .preview import contact_sheet
 
 __all__ = [
     'FAMILIES',

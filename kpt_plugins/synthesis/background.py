@@ -9,8 +9,9 @@ import numpy as np
 
 from .model import Layer
 from .render import Canvas
-from .sprites import Sprite, capsule, ellipse, make_sprite, smooth_closed
-from .textures import random_texture, smooth_noise
+from .shapes import capsule, ellipse, smooth_closed
+from .sprites import Sprite, make_sprite
+from .textures import KINDS, random_texture, smooth_noise
 
 _GROUNDS, _SHAPES = 32, 48
 
@@ -22,8 +23,11 @@ def _pool(seed: int, size: int) -> tuple[list[np.ndarray], list[Sprite]]:
     side = int(1.5 * size)
     grounds = []
     for _ in range(_GROUNDS):
-        first, second = (random_texture(rng).draw(side, side, 2.0 * size) for _ in range(2))
-        mask = np.clip(4 * (smooth_noise(rng, side, side, side / rng.uniform(2, 5)) - 0.5) + 0.5, 0, 1)
+        kinds = rng.choice([kind for kind in KINDS if kind != 'rings'], 2)  # rings catch the eye
+        first, second = (random_texture(rng, kind=k).draw(side, side, 2.0 * size) for k in kinds)
+        mask = np.clip(
+            4 * (smooth_noise(rng, side, side, side / rng.uniform(2, 5)) - 0.5) + 0.5, 0, 1
+        )
         ground = first + mask[..., None] * (second - first)
         # Pull towards a random grey level: surroundings are duller than the objects, mostly.
         ground += rng.uniform(0.1, 0.6) * (rng.uniform(60, 200) - ground)
@@ -55,10 +59,12 @@ def draw_ground(rng: np.random.Generator, seed: int, size: int) -> np.ndarray:
     matrix = cv2.getRotationMatrix2D((side / 2, side / 2), angle, scale)
     matrix[:, 2] += size / 2 - side / 2 + rng.uniform(-0.15, 0.15, 2) * side
     ground = cv2.warpAffine(ground, matrix, (size, size), borderMode=cv2.BORDER_REFLECT_101)
-    clutter = Canvas(size, size)
+    clutter = Canvas(size, size, ground)
     for _ in range(rng.integers(3, 10)):
-        clutter.paint(random_shape(rng, seed, size), _shape_matrix(rng, size), rng.uniform(0.6, 1.1, 3))
-    return lay_over(ground, clutter.colour)
+        clutter.paint(
+            random_shape(rng, seed, size), _shape_matrix(rng, size), rng.uniform(0.6, 1.1, 3)
+        )
+    return cv2.cvtColor(clutter.colour, cv2.COLOR_BGRA2BGR)
 
 
 def draw_occluder(rng: np.random.Generator, seed: int, size: int, centre) -> Canvas:
@@ -86,4 +92,5 @@ def _shape_matrix(rng: np.random.Generator, size: int) -> np.ndarray:
 def lay_over(image: np.ndarray, colour: np.ndarray) -> np.ndarray:
     """Put a premultiplied (h, w, 4) picture over a BGR image."""
     keep = cv2.cvtColor(255 - colour[..., 3], cv2.COLOR_GRAY2BGR)
-    return cv2.add(cv2.multiply(image, keep, scale=1 / 255), colour[..., :3])
+    bgr = cv2.cvtColor(colour, cv2.COLOR_BGRA2BGR)
+    return cv2.add(cv2.multiply(image, keep, scale=1 / 255), bgr)

@@ -8,24 +8,24 @@ from functools import lru_cache
 
 import numpy as np
 
-from . import bodies, outlines, rigid
+from . import animals, faces, garments, outlines, people, rigid
 from .model import Blueprint
 
 # Jointed bodies, closed outlines and rigid objects take turns, so that any run of consecutive
 # categories has its share of each; twelve novel categories are one of every family.
 FAMILIES: dict[str, Callable[[np.random.Generator, float], Blueprint]] = {
-    'quadruped': bodies.quadruped,
+    'quadruped': animals.quadruped,
     'leaf': outlines.leaf,
     'vehicle': rigid.vehicle,
-    'insect': bodies.insect,
-    'garment': outlines.garment,
-    'biped': bodies.biped,
+    'insect': animals.insect,
+    'garment': garments.garment,
+    'biped': people.biped,
     'seat': rigid.seat,
-    'face': outlines.face,
-    'hand': bodies.hand,
+    'face': faces.face,
+    'hand': people.hand,
     'fish': outlines.fish,
     'cabinet': rigid.cabinet,
-    'flyer': bodies.flyer,
+    'flyer': animals.flyer,
 }
 KINDS = {
     'jointed': ('quadruped', 'insect', 'biped', 'hand', 'flyer'),

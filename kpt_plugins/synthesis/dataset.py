@@ -28,7 +28,7 @@ from .categories import FAMILIES, SyntheticCategory, build_category
 from .instance import render_instance
 
 SPLITS = ('train', 'val', 'test')  # test holds the novel categories
-GENERATOR_VERSION = 1  # raise when the same arguments give other images
+GENERATOR_VERSION = 2  # raise when the same arguments give other images
 _CHUNK = 40  # images between two points from which an interrupted run can go on
 _IDS_PER_CATEGORY = 1_000_000
 
@@ -176,8 +176,8 @@ def _part_file(root: Path, chunk: _Chunk) -> Path:
 
 
 def _is_done(root: Path, plan: Plan, chunk: _Chunk) -> bool:
-    """The records of a chunk are written after its images, so they vouch for them; an image that was
-    deleted since then is noticed all the same."""
+    """The records of a chunk are written after its images, so they vouch for them, unless some
+    were deleted since."""
     return _part_file(root, chunk).is_file() and not _missing(root, plan, chunk)
 
 
@@ -288,7 +288,9 @@ def _read_json(path: Path) -> dict | None:
     except FileNotFoundError:
         return None
     except json.JSONDecodeError as error:
-        raise ValueError(f'{path}: not valid JSON ({error}); delete it or pass another folder') from None
+        raise ValueError(
+            f'{path}: not valid JSON ({error}); delete it or pass another folder'
+        ) from None
 
 
 def _write_json(path: Path, content) -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .model import Annotator, Blueprint, Layer, Posed
-from .sprites import Sprite, capsule, make_sprite
+from .shapes import capsule
+from .sprites import Sprite, make_sprite
 from .textures import Texture, Wardrobe
 
 _SHADOW = 0.74  # brightness of the limbs on the far side of the body
@@ -98,7 +99,9 @@ class JointedModel:
                 ]
             )
             gain = _SHADOW if part.side * facing < 0 else 1.0
-            layers.append((10 * facing * part.side + part.z, Layer(part.sprite, matrix, i + 1, gain)))
+            layers.append(
+                (10 * facing * part.side + part.z, Layer(part.sprite, matrix, i + 1, gain))
+            )
         layers.sort(key=lambda item: item[0])
 
         points = np.empty((len(self.keypoints), 2))
@@ -126,7 +129,9 @@ class JointedBuilder:
         self._parts: list[tuple[int, np.ndarray, Texture, float, int, float]] = []
         self._keypoints: list[tuple[int, complex]] = []
 
-    def bone(self, parent: int, position: complex, angle: float, limit: float = 0, slide=0.0) -> int:
+    def bone(
+        self, parent: int, position: complex, angle: float, limit: float = 0, slide=0.0
+    ) -> int:
         """Add a bone; `angle` and `limit` in degrees. Returns its index."""
         assert parent < len(self._bones) and limit <= 35
         self._bones.append(

@@ -32,7 +32,12 @@ class Layer:
 
 @dataclass(frozen=True)
 class Posed:
-    """An object in one pose, in scene units (x right, y down): layers back to front, points (K, 2)."""
+    """An object in one pose, in scene units (x right, y down).
+
+    Args:
+        layers: Its parts, back to front.
+        points: Keypoints, float (K, 2).
+    """
 
     layers: list[Layer]
     points: np.ndarray

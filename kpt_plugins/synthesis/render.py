@@ -33,15 +33,18 @@ def invert_affine(matrix: np.ndarray) -> np.ndarray:
 
 
 class Canvas:
-    """An image being painted.
+    """An image being painted, transparent at first or on a BGR `ground` (h, w, 3).
 
     Attributes:
         colour: uint8 (h, w, 4): blue, green, red times coverage, and coverage.
         parts: uint8 (h, w), the id of the front part, 0 where there is none.
     """
 
-    def __init__(self, height: int, width: int):
-        self.colour = np.zeros((height, width, 4), np.uint8)
+    def __init__(self, height: int, width: int, ground: np.ndarray | None = None):
+        if ground is None:
+            self.colour = np.zeros((height, width, 4), np.uint8)
+        else:
+            self.colour = cv2.cvtColor(ground, cv2.COLOR_BGR2BGRA)
         self.parts = np.zeros((height, width), np.uint8)
         self._nearness: np.ndarray | None = None
 

@@ -93,9 +93,7 @@ class SolidBuilder:
         """Add a planar polygon (N, 3) with its outward normal. Returns the part id."""
         if isinstance(texture, str):
             texture = self.wardrobe[texture]
-        self._faces.append(
-            (np.asarray(polygon, float), texture, np.asarray(normal, float), decal)
-        )
+        self._faces.append((np.asarray(polygon, float), texture, np.asarray(normal, float), decal))
         return len(self._faces)
 
     def box(self, low, high, texture: str, top: str | None = None) -> dict[str, int]:

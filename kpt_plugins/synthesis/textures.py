@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import colorsys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -55,17 +55,10 @@ class Texture:
     angle: float
     seed: int
 
-    def tinted(self, gains: np.ndarray) -> Texture:
-        """The same texture under other colour gains, float (3,)."""
-        gains = np.asarray(gains, np.float32)
-        return Texture(
-            self.kind,
-            np.clip(self.base * gains, 0, 255),
-            np.clip(self.accent * gains, 0, 255),
-            self.period,
-            self.angle,
-            self.seed,
-        )
+    def tinted(self, gains: float | np.ndarray) -> Texture:
+        """The same texture under other gains, one or one a colour (3,)."""
+        base, accent = (np.clip(c * np.float32(gains), 0, 255) for c in (self.base, self.accent))
+        return replace(self, base=base, accent=accent)
 
     def draw(self, height: int, width: int, resolution: float) -> np.ndarray:
         """Paint the texture.
@@ -101,7 +94,9 @@ class Texture:
             weight = np.zeros((height, width), np.float32)
             count = int(0.45 * height * width / period**2) + 1
             for px, py, r in rng.uniform((0, 0, 0.25), (width, height, 0.45), (count, 3)):
-                cv2.circle(weight, (int(px), int(py)), max(1, int(r * period)), 1.0, -1, cv2.LINE_AA)
+                cv2.circle(
+                    weight, (int(px), int(py)), max(1, int(r * period)), 1.0, -1, cv2.LINE_AA
+                )
             return weight
         if self.kind == 'marble':
             noise = smooth_noise(rng, height, width, 1.5 * period)
@@ -113,7 +108,9 @@ class Texture:
         return 0.25 * smooth_noise(rng, height, width, 2 * period)
 
 
-def random_texture(rng: Rng, avoid: list[np.ndarray] | None = None, kind: str | None = None):
+def random_texture(
+    rng: Rng, avoid: list[np.ndarray] | None = None, kind: str | None = None
+) -> Texture:
     """Draw a texture whose base colour keeps away from the colours in `avoid`."""
     base = random_colour(rng, avoid)
     # Either a darker or brighter tone of the base, or a second colour: both occur in nature.
@@ -133,18 +130,36 @@ def random_texture(rng: Rng, avoid: list[np.ndarray] | None = None, kind: str | 
 
 
 class Wardrobe:
-    """The textures of one category by role ('torso', 'head', ...); each role is drawn once."""
+    """The textures of one category by role ('torso', 'head', ...); each role is drawn once.
+
+    A category has its own saturation and contrast: some are as gaudy as toys, others as
+    dull as sheep.
+    """
 
     def __init__(self, rng: Rng):
         self._rng = rng
+        self._saturation = rng.uniform(0.35, 1.0)
+        self._contrast = rng.uniform(0.3, 1.0)
         self._textures: dict[str, Texture] = {}
 
     def __getitem__(self, role: str) -> Texture:
         if role not in self._textures:
             avoid = [texture.base for texture in self._textures.values()]
-            self._textures[role] = random_texture(self._rng, avoid)
+            drawn = random_texture(self._rng, avoid)
+            base = self._muted(drawn.base)
+            accent = base + self._contrast * (self._muted(drawn.accent) - base)
+            self._textures[role] = replace(drawn, base=base, accent=np.float32(accent))
         return self._textures[role]
+
+    def _muted(self, colour: np.ndarray) -> np.ndarray:
+        grey = colour.mean()
+        return np.float32(grey + self._saturation * (colour - grey))
 
 
 def _soft_step(values: np.ndarray, sharpness: float = 3.0) -> np.ndarray:
     return np.clip(0.5 + 0.5 * sharpness * values, 0, 1).astype(np.float32)
+
+
+def sided(texture: Texture, sign: int) -> Texture:
+    """The texture of the right (sign 1) or the left side (-1): one is a little warmer."""
+    return texture if sign < 0 else texture.tinted(np.array([0.82, 0.9, 1.08]))

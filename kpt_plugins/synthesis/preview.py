@@ -53,6 +53,8 @@ def contact_sheet(
         row = np.hstack(cells)
         label = f'{category.name}  K={category.num_keypoints}'
         cv2.putText(row, label, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 3, cv2.LINE_AA)
-        cv2.putText(row, label, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
+        cv2.putText(
+            row, label, (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA
+        )
         rows.append(row)
     return np.vstack(rows)
