@@ -8,6 +8,7 @@
 #   SYSTEM_TORCH=1                  use the torch that PYTHON already has
 #   MMCV_OPS=auto|0|1               compile mmcv's operators: where possible, never, or fail
 #   WHEELHOUSE=FOLDER               offline: take every package from this folder
+# PYTHON and the settings of torch hold for later runs in the same environment.
 #
 # One requirements file cannot do this: three packages are built from source against the installed
 # torch and numpy, several declare requirements that nothing imports and that cannot be built, and
@@ -19,9 +20,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 VENV=${VENV:-.venv}
 PYTHON=${PYTHON:-}
-TORCH_FILE=${TORCH_FILE:-requirements/torch.txt}
+TORCH_FILE=${TORCH_FILE:-}
 TORCH_INDEX=${TORCH_INDEX:-}
-SYSTEM_TORCH=${SYSTEM_TORCH:-0}
+SYSTEM_TORCH=${SYSTEM_TORCH:-}
 MMCV_OPS=${MMCV_OPS:-auto}
 WHEELHOUSE=${WHEELHOUSE:-}
 
@@ -36,6 +37,17 @@ say() { printf '%s\n' "$*"; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 hash_of() { cat "$@" | grep -v '^ *#' | cksum | tr ' ' '-'; } # comments may change
 pin() { sed -n "s/^\($1==[^ ;#]*\).*/\1/p" requirements/sources.txt; }
+
+# What is said once holds on: `make test` after `make install TORCH_INDEX=...` leaves torch alone.
+remember_settings() {
+  local name file
+  mkdir -p "$VENV/.settings"
+  for name in PYTHON TORCH_FILE TORCH_INDEX SYSTEM_TORCH; do
+    file=$VENV/.settings/$name
+    if [ -n "${!name}" ]; then printf '%s\n' "${!name}" >"$file"
+    elif [ -f "$file" ]; then printf -v "$name" '%s' "$(cat "$file")"; fi
+  done
+}
 
 pip_install() { "$py" -m pip install -q "$@"; }
 
@@ -80,21 +92,20 @@ stage() { # NAME KEY TEXT COMMAND...
 }
 
 make_venv() {
-  local python options=()
-  python=$(find_python)
+  local options=()
   [ "$SYSTEM_TORCH" = 1 ] && options+=(--system-site-packages)
-  if [ -e "$VENV" ] && [ ! -e "$VENV/pyvenv.cfg" ] && [ -n "$(ls -A "$VENV" | grep -vx '\.lock')" ]; then
+  if [ -e "$VENV" ] && [ ! -e "$VENV/pyvenv.cfg" ] && [ -n "$(ls -A "$VENV" | grep -vxE '\.lock|\.settings')" ]; then
     fail "VENV=$VENV exists and is not a virtual environment; name another folder"
   fi
   # Repairs a half-made one, and leaves the packages of a whole one alone.
-  "$python" -m venv "${options[@]}" "$VENV" || fail "'$python -m venv' failed; on Debian: apt install python3-venv"
+  "$PYTHON" -m venv "${options[@]}" "$VENV" || fail "'$PYTHON -m venv' failed; on Debian: apt install python3-venv"
   "$py" -m pip --version >/dev/null || fail "no pip in $VENV; on Debian: apt install python3-venv, then remove $VENV"
 }
 
 install_torch() {
   local source=()
   if [ "$SYSTEM_TORCH" = 1 ]; then
-    "$py" -c 'import torch' || fail "SYSTEM_TORCH=1, but $(find_python) has no torch"
+    "$py" -c 'import torch' || fail "SYSTEM_TORCH=1, but $PYTHON has no torch"
     return
   fi
   if [ -d "$TORCH_INDEX" ]; then source=(--find-links "$TORCH_INDEX")
@@ -237,40 +248,50 @@ install_package() { pip_install --no-deps --no-build-isolation -e .; }
 
 check_everything() { "$py" tools/doctor.py --brief || fail "the installation is not usable: see above"; }
 
-case $MMCV_OPS in auto | 0 | 1) ;; *) fail "MMCV_OPS=$MMCV_OPS: expected auto, 0 or 1" ;; esac
-[ -f "$TORCH_FILE" ] || fail "TORCH_FILE=$TORCH_FILE: no such file"
-if [ -n "$WHEELHOUSE" ]; then
-  [ -d "$WHEELHOUSE" ] || fail "WHEELHOUSE=$WHEELHOUSE: no such folder"
-  PIP_FIND_LINKS=$(cd "$WHEELHOUSE" && pwd)
-  export PIP_FIND_LINKS PIP_NO_INDEX=1
-fi
+# A function, because bash reads a script while it runs it, and a `git pull` may change it meanwhile.
+main() {
+  local version key_venv key_torch key_wheels key_sources key_package
+  case $MMCV_OPS in auto | 0 | 1) ;; *) fail "MMCV_OPS=$MMCV_OPS: expected auto, 0 or 1" ;; esac
+  [ -z "$TORCH_FILE" ] || [ -f "$TORCH_FILE" ] || fail "TORCH_FILE=$TORCH_FILE: no such file"
+  if [ -n "$WHEELHOUSE" ]; then
+    [ -d "$WHEELHOUSE" ] || fail "WHEELHOUSE=$WHEELHOUSE: no such folder"
+    PIP_FIND_LINKS=$(cd "$WHEELHOUSE" && pwd)
+    export PIP_FIND_LINKS PIP_NO_INDEX=1
+  fi
 
-# One run at a time in one environment. A killed run's children keep the lock until they end.
-mkdir -p "$VENV"
-if command -v flock >/dev/null; then
-  exec 9>"$VENV/.lock"
-  flock -n 9 || { say "another install is at work in $VENV, waiting for it"; flock 9; }
-fi
+  # One run at a time in one environment. A killed run's children keep the lock until they end.
+  mkdir -p "$VENV"
+  if command -v flock >/dev/null; then
+    exec 9>"$VENV/.lock"
+    flock -n 9 || { say "another install is at work in $VENV, waiting for it"; flock 9; }
+  fi
 
-# An environment whose Python is gone or is another version starts over.
-if [ -e "$VENV/pyvenv.cfg" ] && ! "$py" -c '' 2>/dev/null; then
-  say "$VENV has no working Python any more, starting over"
-  rm -rf "$stamps" "$VENV/bin" "$VENV/lib" "$VENV/lib64" "$VENV/include" "$VENV/pyvenv.cfg"
-fi
+  # An environment whose Python is gone or is another version starts over.
+  if [ -e "$VENV/pyvenv.cfg" ] && ! "$py" -c '' 2>/dev/null; then
+    say "$VENV has no working Python any more, starting over"
+    rm -rf "$stamps" "$VENV/bin" "$VENV/lib" "$VENV/lib64" "$VENV/include"
+  fi
 
-version=$(find_python)
-version=$("$version" -c 'import sys; print(sys.version.split()[0], sys.prefix)')
-key_venv=$(say "$version $SYSTEM_TORCH" | hash_of -)
-key_torch=$key_venv-$(say "$TORCH_INDEX" | hash_of - "$TORCH_FILE")
-key_wheels=$key_venv-$(hash_of requirements/build.txt requirements/lock.txt)
-key_sources=$key_venv-$(hash_of requirements/sources.txt)
-key_package=$key_venv-$(pwd | hash_of - setup.py pyproject.toml)
+  remember_settings
+  TORCH_FILE=${TORCH_FILE:-requirements/torch.txt}
+  SYSTEM_TORCH=${SYSTEM_TORCH:-0}
+  PYTHON=$(find_python)
+  version=$("$PYTHON" -c 'import sys; print(sys.version.split()[0], sys.prefix)')
+  key_venv=$(say "$version $SYSTEM_TORCH" | hash_of -)
+  key_torch=$key_venv-$(say "$TORCH_INDEX" | hash_of - "$TORCH_FILE")
+  key_wheels=$key_venv-$(hash_of requirements/build.txt requirements/lock.txt)
+  key_sources=$key_venv-$(hash_of requirements/sources.txt)
+  key_package=$key_venv-$(pwd | hash_of - setup.py pyproject.toml)
 
-stage venv "$key_venv" "virtual environment in $VENV" make_venv
-stage torch "$key_torch" "torch (the default build with CUDA takes 5 GB; see TORCH_INDEX in docs/install.md)" install_torch
-stage wheels "$key_torch-$key_wheels" "pinned packages" install_wheels
-mmcv_stage "$key_torch-$key_sources"
-stage sources "$key_torch-$key_sources" "mmdet and xtcocotools" install_sources
-stage package "$key_package" "kpt_plugins" install_package
-stage check "$key_torch-$key_wheels-$key_sources-$key_package-$(cat "$stamps/mmcv")" "check" check_everything
-rm -rf "$scratch/wheels" "$scratch/header"
+  stage venv "$key_venv" "virtual environment in $VENV" make_venv
+  stage torch "$key_torch" "torch (the default build with CUDA takes 5 GB; see TORCH_INDEX in docs/install.md)" install_torch
+  stage wheels "$key_torch-$key_wheels" "pinned packages" install_wheels
+  mmcv_stage "$key_torch-$key_sources"
+  stage sources "$key_torch-$key_sources" "mmdet and xtcocotools" install_sources
+  stage package "$key_package" "kpt_plugins" install_package
+  stage check "$key_torch-$key_wheels-$key_sources-$key_package-$(cat "$stamps/mmcv")" "check" check_everything
+  rm -rf "$scratch/wheels" "$scratch/header"
+}
+
+main
+exit
