@@ -16,9 +16,11 @@ def keypoint_colors(num_keypoints: int) -> np.ndarray:
     Returns:
         ``uint8 array (K, 3)``, BGR.
     """
-    hue = np.arange(num_keypoints) * 180 / max(num_keypoints, 1)
-    hsv = np.stack([hue, np.full_like(hue, 220), np.full_like(hue, 255)], axis=-1)
-    return cv2.cvtColor(hsv.astype(np.uint8)[None], cv2.COLOR_HSV2BGR)[0]
+    hsv = np.empty((1, num_keypoints, 3), dtype=np.uint8)
+    # OpenCV's hues go from 0 to 180.
+    hsv[..., 0] = np.arange(num_keypoints) * 180 / max(num_keypoints, 1)
+    hsv[..., 1:] = 220, 255
+    return cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)[0] if num_keypoints else hsv[0]
 
 
 def draw_skeleton(
@@ -48,7 +50,7 @@ def draw_skeleton(
         ValueError: if shapes do not fit or a link names a keypoint that is not there.
     """
     keypoints = np.asarray(keypoints, dtype=np.float64)
-    visible = np.asarray(visible, dtype=bool) & np.isfinite(keypoints).all(axis=-1)
+    visible = np.asarray(visible, dtype=bool)
     links = np.asarray(links, dtype=np.int64).reshape(-1, 2)
     if image.ndim != 3 or keypoints.shape != (len(visible), 2):
         raise ValueError(
@@ -57,6 +59,7 @@ def draw_skeleton(
         )
     if links.size and not 0 <= links.min() <= links.max() < len(keypoints):
         raise ValueError(f'links name keypoints outside 0..{len(keypoints) - 1}')
+    visible = visible & np.isfinite(keypoints).all(axis=1)
     colors = keypoint_colors(len(keypoints)) if colors is None else colors
     radius = max(1.5, 0.016 * max(image.shape[:2])) if radius is None else radius
     canvas = np.ascontiguousarray(image).copy()

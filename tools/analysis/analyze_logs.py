@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +19,13 @@ DEFAULT_KEYS = ('loss', 'lr', 'model/mPCK', 'copy_baseline/mPCK')
 Curves = dict[str, tuple[list[float], list[float]]]
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Draw and tabulate the logs of training runs.')
     parser.add_argument('runs', nargs='+', help='work dirs, or scalars.json files in vis_data')
     parser.add_argument('--keys', nargs='+', default=DEFAULT_KEYS, help='values to draw')
     parser.add_argument('--out', metavar='PNG', help='picture of the curves')
     parser.add_argument('--list', action='store_true', help='only list the keys in the logs')
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def find_logs(run: str) -> list[Path]:
@@ -104,8 +105,8 @@ def draw(runs: dict[str, Curves], keys: list[str], out: str) -> None:
     print(f'curves drawn to {out}')
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     runs = {run: read_curves(find_logs(run)) for run in args.runs}
     if args.list:
         print('\n'.join(sorted({key for curves in runs.values() for key in curves})))

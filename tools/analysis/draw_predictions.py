@@ -9,6 +9,7 @@ Examples:
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from kpt_plugins.apis.run_config import add_config_arguments, load_config, set_q
 from kpt_plugins.visualization import draw_data_sample, join_column, write_image
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Draw predictions of a checkpoint.')
     add_config_arguments(parser)
     parser.add_argument('checkpoint', help='checkpoint file')
@@ -33,7 +34,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--allow-pickle', action='store_true', help='load a checkpoint with Python objects'
     )
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def spread(length: int, number: int) -> np.ndarray:
@@ -45,8 +46,8 @@ def spread(length: int, number: int) -> np.ndarray:
     return ((np.arange(number) + 0.5) * length / number).astype(int)
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     cfg = load_config(args.config, args.cfg_options)
     part = f'{args.part}_dataloader'
     if args.query_rotation is not None:

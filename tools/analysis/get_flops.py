@@ -11,6 +11,7 @@ Examples:
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -20,21 +21,23 @@ from kpt_plugins.apis.random_episode import random_episode
 from kpt_plugins.apis.run_config import add_config_arguments, load_config
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Count parameters and MACs of a model.')
     add_config_arguments(parser)
     parser.add_argument('--num-shots', type=int, help="supports, by default the test set's")
-    parser.add_argument('--num-keypoints', type=int, help='keypoints of the category, default 17')
+    parser.add_argument(
+        '--num-keypoints', type=int, default=8, help='of the category; matters little'
+    )
     parser.add_argument('--depth', type=int, default=2, help='how deep the parts are listed')
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     cfg = load_config(args.config, args.cfg_options)
     torch.manual_seed(0)
     model = build_model(cfg)
-    item = random_episode(cfg, args.num_shots, args.num_keypoints or 17)
+    item = random_episode(cfg, args.num_shots, args.num_keypoints)
     shape = tuple(item['inputs'].shape)
     with FlopCounterMode(display=False) as counter:
         predict_items(model, [item])

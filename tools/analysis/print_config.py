@@ -7,15 +7,16 @@ Examples:
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 from kpt_plugins.apis.run_config import add_config_arguments, load_config
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description='Print a whole config.')
     add_config_arguments(parser)
     parser.add_argument('--out', metavar='PY', help='file to write it to instead')
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     cfg = load_config(args.config, args.cfg_options)
     if args.out:
         cfg.dump(args.out)

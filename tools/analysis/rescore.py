@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from kpt_plugins.evaluation import (
@@ -22,7 +23,7 @@ from kpt_plugins.evaluation import (
 from kpt_plugins.evaluation.functional import GIVEN_RULES
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Score dumped predictions again.')
     parser.add_argument('dump', help='file that tools/test.py --dump wrote')
     parser.add_argument(
@@ -36,11 +37,11 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--per-category', action='store_true', help='print every category')
     parser.add_argument('--out', metavar='JSON', help='file for the scores')
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     scores = {
         method: score_pairs(pairs, args.thresholds, args.given)
         for method, pairs in load_pairs(args.dump).items()
