@@ -10,6 +10,7 @@ Examples:
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from kpt_plugins.apis.run_config import add_config_arguments, load_config
 from kpt_plugins.visualization import draw_model_input, join_column, write_image
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Draw what the model will see.')
     add_config_arguments(parser)
     parser.add_argument('--part', choices=['train', 'val', 'test'], default='train')
@@ -28,12 +29,16 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--start', type=int, default=0, help='index of the first one')
     parser.add_argument('--epoch', type=int, default=0, help='epoch whose training draw is shown')
     parser.add_argument('--size', type=int, default=256, help='pixels of one panel')
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     dataset = build_dataset(load_config(args.config, args.cfg_options), args.part)
+    if not hasattr(dataset, 'set_epoch'):
+        raise SystemExit(
+            f'{args.part}_dataloader has no EpisodeDataset, there is no episode to draw'
+        )
     dataset.set_epoch(args.epoch)
     stop = min(args.start + args.rows, len(dataset))
     if not 0 <= args.start < stop:

@@ -9,8 +9,10 @@ Examples:
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 from mmengine.config import Config
+from mmengine.device import get_device
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
@@ -28,7 +30,7 @@ from kpt_plugins.apis.run_config import (
 from kpt_plugins.engine.dist import setup_launcher
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Train a model.')
     add_config_arguments(parser)
     add_launch_arguments(parser)
@@ -55,7 +57,7 @@ def parse_args() -> argparse.Namespace:
         action='store_true',
         help='load checkpoints that hold arbitrary Python objects; only from authors you trust',
     )
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def set_seed(cfg: Config, seed: int) -> None:
@@ -118,10 +120,12 @@ def configure(args: argparse.Namespace) -> Config:
     return cfg
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     use_safe_loading(args.allow_pickle)
     cfg = configure(args)
+    if args.amp and get_device() == 'cpu':
+        raise SystemExit('--amp needs a GPU (or another accelerator), and there is none')
     setup_launcher(cfg, args.launcher)
     Runner.from_cfg(cfg).train()
 

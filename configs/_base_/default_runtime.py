@@ -29,10 +29,9 @@ env_cfg = dict(
 )
 
 # logs
-# TensorBoard: --cfg-options vis_backends.1.type=TensorboardVisBackend (needs `tensorboard`)
 vis_backends = [
     dict(type='LocalVisBackend'),
-    # dict(type='TensorboardVisBackend'),
+    # dict(type='TensorboardVisBackend'),  # or: tools/train.py --tensorboard
 ]
 visualizer = dict(type='Visualizer', vis_backends=vis_backends, name='visualizer')
 log_processor = dict(type='LogProcessor', window_size=50, by_epoch=True, num_digits=6)

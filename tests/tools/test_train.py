@@ -30,7 +30,7 @@ def test_amp_and_scaled_learning_rate():
     assert cfg.optim_wrapper.type == 'AmpOptimWrapper'
     assert cfg.optim_wrapper.loss_scale == 'dynamic'
     assert cfg.auto_scale_lr.enable
-    backends = [backend.type for backend in cfg.visualizer.vis_backends]
+    backends = [backend['type'] for backend in cfg.visualizer.vis_backends]
     assert backends == ['LocalVisBackend', 'TensorboardVisBackend']
     assert 'type' not in configure().optim_wrapper
 

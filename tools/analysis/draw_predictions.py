@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from mmengine.device import get_device
 
 from kpt_plugins.apis.model_loading import build_dataset, load_model, predict_items
 from kpt_plugins.apis.run_config import add_config_arguments, load_config, set_query_rotation
@@ -30,7 +31,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--query-rotation', type=float, metavar='DEGREES', help="turn the queries' crops"
     )
-    parser.add_argument('--device', default='cpu')
+    parser.add_argument('--device', default=get_device(), help='cuda, cpu, ...')
     parser.add_argument(
         '--allow-pickle', action='store_true', help='load a checkpoint with Python objects'
     )

@@ -29,6 +29,8 @@ class PairMetric(BaseMetric):
     (:meth:`evaluate_pairs`).
     """
 
+    _expected_pairs: int | None = None
+
     def record(self, data_sample: Mapping[str, Any]) -> Any:
         """What to keep of one predicted data sample; must have ``pair_index``."""
         return pair_record(data_sample)
@@ -54,7 +56,7 @@ class PairMetric(BaseMetric):
     def compute_metrics(self, results: list[Any]) -> dict[str, float]:
         """Drop repetitions, warn when pairs are missing, evaluate."""
         pairs = unique_pairs(results)
-        if len(pairs) != self._expected_pairs:
+        if self._expected_pairs not in (None, len(pairs)):
             MMLogger.get_current_instance().warning(
                 f'{len(pairs)} of {self._expected_pairs} pairs were evaluated: the scores are not '
                 'those of the whole list (drop_last, or a sampler that skips?)'
