@@ -14,7 +14,7 @@ from .run_config import episode_datasets, walk_dicts
 
 
 def random_episode(
-    cfg: Config, num_shots: int | None = None, num_keypoints: int = 17, seed: int = 0
+    cfg: Config, num_shots: int | None = None, num_keypoints: int = 8, seed: int = 0
 ) -> dict:
     """One item as the test ``EpisodeDataset`` of a config would make it, of random content.
 
