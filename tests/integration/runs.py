@@ -14,17 +14,13 @@ def environment(data_root, **extra):
     return {**os.environ, 'KPT_DATA_ROOT': str(data_root), 'OMP_NUM_THREADS': '1', **extra}
 
 
-def run_tool(name, *arguments, data_root, processes=1, expect=0, **extra):
-    """Run ``tools/NAME.py``; returns its whole output, fails with it on another exit status."""
-    command = [sys.executable]
-    if processes > 1:
-        launch = ['--standalone', f'--nproc_per_node={processes}']
-        command += ['-m', 'torch.distributed.run', *launch]
-        arguments = [*arguments, '--launcher', 'pytorch']
-    command += [str(ROOT / 'tools' / f'{name}.py'), *map(str, arguments)]
+def run_tool(name, *arguments, data_root, expect=0, **extra):
+    """Run ``tools/NAME``; returns its whole output, fails with it on another exit status."""
+    interpreter = 'bash' if name.endswith('.sh') else sys.executable
+    command = [interpreter, str(ROOT / 'tools' / name), *map(str, arguments)]
     done = subprocess.run(
         command,
-        env=environment(data_root, **extra),
+        env=environment(data_root, PYTHON=sys.executable, **extra),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -37,7 +37,7 @@ def data_root(tiny_mp100):
 def unbroken(data_root, tmp_path_factory):
     """The work dir of a training run of three epochs with four iterations each."""
     work_dir = tmp_path_factory.mktemp('unbroken')
-    run_tool('train', TINY, '--work-dir', work_dir, '--seed', 5, data_root=data_root)
+    run_tool('train.py', TINY, '--work-dir', work_dir, '--seed', 5, data_root=data_root)
     return work_dir
 
 
@@ -75,7 +75,7 @@ def test_killed_and_resumed_run_equals_the_unbroken_one(unbroken, data_root, tmp
     work_dir = tmp_path / 'run'
     arguments = ['--work-dir', work_dir, '--seed', 5]
     run_tool(
-        'train',
+        'train.py',
         config,
         *arguments,
         data_root=data_root,
@@ -88,7 +88,7 @@ def test_killed_and_resumed_run_equals_the_unbroken_one(unbroken, data_root, tmp
     (work_dir / 'epoch_2.pth').write_bytes(half[: len(half) // 2])
     (work_dir / 'last_checkpoint').write_text(str(work_dir / 'epoch_2.pth'))
     # The seed is that of the checkpoint, not the config's.
-    output = run_tool('train', TINY, '--work-dir', work_dir, '--resume', data_root=data_root)
+    output = run_tool('train.py', TINY, '--work-dir', work_dir, '--resume', data_root=data_root)
     assert 'resumed epoch: 1, iter: 4' in output
     whole, resumed = load(unbroken / 'epoch_3.pth'), load(work_dir / 'epoch_3.pth')
     for part in ('state_dict', 'optimizer', 'param_schedulers'):
@@ -100,28 +100,17 @@ def test_one_and_two_processes_score_the_same(unbroken, data_root, tmp_path):
     checkpoint = next(unbroken.glob('best_*.pth'))
     scores = []
     for processes in (1, 2):
-        out = tmp_path / f'metrics_{processes}.json'
-        dump = tmp_path / f'pairs_{processes}.npz'
-        output = run_tool(
-            'test',
-            TINY,
-            checkpoint,
-            '--work-dir',
-            tmp_path / 'test',
-            '--out',
-            out,
-            '--dump',
-            dump,
-            '--show-dir',
-            tmp_path / f'shown_{processes}',
-            '--show-number',
-            4,
-            data_root=data_root,
-            processes=processes,
-        )
+        out, dump = tmp_path / f'metrics_{processes}.json', tmp_path / f'pairs_{processes}.npz'
+        shown = tmp_path / f'shown_{processes}'
+        start = ('test.py', TINY, checkpoint)
+        if processes > 1:
+            start = ('dist_test.sh', TINY, checkpoint, processes)
+        arguments = ['--work-dir', tmp_path / 'test', '--out', out, '--dump', dump]
+        arguments += ['--show-dir', shown, '--show-number', 4]
+        output = run_tool(*start, *arguments, data_root=data_root)
         assert 'copy_baseline' in output and 'mPCK is the mean of PCK at 0.05' in output
         scores.append(json.loads(out.read_text()))
-        assert len(list((tmp_path / f'shown_{processes}').iterdir())) == 4
+        assert len(list(shown.iterdir())) == 4
     assert scores[0] == scores[1]
     assert scores[0]['model']['num_pairs'] == 15
     assert scores[0]['model']['thresholds'] == [0.05, 0.1, 0.15, 0.2]
