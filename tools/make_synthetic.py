@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # works without an install
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -39,12 +39,12 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--sheet-columns', type=int, default=6, help='images per category')
     parser.add_argument('--sheet-plain', action='store_true', help='without keypoints')
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
     """Run the tool; returns the exit status."""
-    args = parse_args()
+    args = parse_args(argv)
     from kpt_plugins.synthesis import Plan, build_category, contact_sheet, generate_dataset
 
     try:

@@ -262,6 +262,16 @@ def flyer(rng: np.random.Generator, resolution: float) -> Blueprint:
         part = b.part(feather, shape, sided(b.wardrobe['tail'], sign), z=0.05)
         b.keypoint(f'{name}_tail_tip', feather, tail_length, (part,), tail_root)
 
+    if rng.uniform() < 0.4:
+        part = b.part(tail, capsule(1.15 * tail_length, 0.04, 0.06), 'tail_middle', z=0.1)
+        b.keypoint('tail_middle_tip', tail, 1.15 * tail_length, (part,), tail_root)
+    if rng.uniform() < 0.4:
+        crest_length = rng.uniform(0.12, 0.2)
+        crest = b.bone(head, 0.3 * size, 180, 30)
+        part = b.part(crest, capsule(crest_length, 0.03, 0.05), 'crest', z=0.6)
+        b.own(nape, part)
+        b.keypoint('crest_tip', crest, crest_length, (part,), nape)
+
     segments, span = int(rng.integers(2, 4)), rng.uniform(0.65, 1.0)
     sweep, chord = rng.uniform(65, 100), rng.uniform(0.16, 0.3)
     shares = rng.uniform(0.8, 1.3, segments)

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from . import animals, faces, garments, outlines, people, rigid
+from . import animals, faces, furniture, garments, outlines, people, vehicles
 from .model import Blueprint
 
 # Jointed bodies, closed outlines and rigid objects take turns, so that any run of consecutive
@@ -16,15 +16,15 @@ from .model import Blueprint
 FAMILIES: dict[str, Callable[[np.random.Generator, float], Blueprint]] = {
     'quadruped': animals.quadruped,
     'leaf': outlines.leaf,
-    'vehicle': rigid.vehicle,
+    'vehicle': vehicles.vehicle,
     'insect': animals.insect,
     'garment': garments.garment,
     'biped': people.biped,
-    'seat': rigid.seat,
+    'seat': furniture.seat,
     'face': faces.face,
     'hand': people.hand,
     'fish': outlines.fish,
-    'cabinet': rigid.cabinet,
+    'cabinet': furniture.cabinet,
     'flyer': animals.flyer,
 }
 KINDS = {

@@ -256,7 +256,8 @@ def _merge(root: Path, plan: Plan, split: str) -> dict:
         build_category(plan.seed, index, plan.size).record()
         for index in plan.category_indices(split)
     ]
-    info = dict(description=f'synthetic keypoints, {split}', **plan.manifest())
+    # MP-100's files mix skeletons that count from 0 and from 1, so ours says it.
+    info = dict(description=f'synthetic, {split}', skeleton_base=0, **plan.manifest())
     return dict(info=info, images=images, annotations=annotations, categories=categories)
 
 

@@ -54,6 +54,12 @@ def leaf(rng: np.random.Generator, resolution: float) -> Blueprint:
     stem_part = b.part(stem, capsule(stem_length, 0.028, 0.04), 'stem', z=-0.1)
     base_point = b.keypoint('blade_base', blade, 0.02, (*on, stem_part))
     b.keypoint('stem_end', stem, stem_length, (stem_part,), base_point)
+    if rng.uniform() < 0.5:  # a pair of buds on the stem
+        reach, size = rng.uniform(0.08, 0.14), rng.uniform(0.045, 0.07)
+        for name, sign in _SIDES:  # x runs down the stem, so the right side is at negative y
+            bud = b.bone(stem, 0.55 * stem_length, -60 * sign, 20)
+            part = b.part(bud, ellipse((reach, 0), (1.3 * size, size)), 'bud', z=-0.05)
+            b.keypoint(f'{name}_bud', bud, reach, (part,), base_point)
     link = base_point
     chains = {name: base_point for name, _ in _SIDES}
     for i in range(lobes):

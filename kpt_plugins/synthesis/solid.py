@@ -96,6 +96,26 @@ class SolidBuilder:
         self._faces.append((np.asarray(polygon, float), texture, np.asarray(normal, float), decal))
         return len(self._faces)
 
+    def rectangle(self, low, high, z: float, sign: int, texture: str | Texture) -> int:
+        """Add an upright decal (x, y) `low` to `high` just above the plane z, facing sign * z."""
+        (x0, y0), (x1, y1), z = low, high, z + 1e-3 * sign
+        corners = [(x0, y0, z), (x1, y0, z), (x1, y1, z), (x0, y1, z)]
+        return self.face(corners, texture, (0, 0, sign), decal=True)
+
+    def disc(self, centre, radii, axis: str, sign: int, texture: str | Texture) -> int:
+        """Add an elliptic decal just above the plane across `axis` ('x' or 'z') at `centre`.
+
+        Args:
+            radii: Horizontal and vertical.
+        """
+        angle = np.linspace(0, 2 * np.pi, 20, endpoint=False)
+        u, v, w = radii[0] * np.cos(angle), radii[1] * np.sin(angle), np.full(20, 1e-3 * sign)
+        if axis == 'x':
+            polygon, normal = np.stack([w, v, u], 1), (sign, 0, 0)
+        else:
+            polygon, normal = np.stack([u, v, w], 1), (0, 0, sign)
+        return self.face(np.asarray(centre) + polygon, texture, normal, decal=True)
+
     def box(self, low, high, texture: str, top: str | None = None) -> dict[str, int]:
         """Add an axis-parallel box. Returns the part ids by side: left, right, top, ..."""
         (x0, y0, z0), (x1, y1, z1) = low, high
