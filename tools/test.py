@@ -11,7 +11,7 @@ import argparse
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mmengine.config import Config
@@ -29,7 +29,7 @@ from kpt_plugins.engine.dist import setup_launcher
 from kpt_plugins.evaluation import EpisodeKeypointMetric, format_scores
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Evaluate a checkpoint.')
     add_config_arguments(parser)
     parser.add_argument('checkpoint', help='checkpoint file')
@@ -51,7 +51,7 @@ def parse_args() -> argparse.Namespace:
         action='store_true',
         help='load a checkpoint that holds arbitrary Python objects; only from authors you trust',
     )
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def configure(args: argparse.Namespace) -> Config:
@@ -108,8 +108,8 @@ def _without_nan(value: object) -> object:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def main() -> None:
-    args = parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
     use_safe_loading(args.allow_pickle)
     cfg = configure(args)
     setup_launcher(cfg, args.launcher)
