@@ -16,6 +16,7 @@ from mmengine.registry import DATASETS, METRICS, MODELS
 from mmengine.runner import Runner
 from torch import nn
 
+from kpt_plugins.apis.checkpoint import use_safe_loading
 from kpt_plugins.engine.dist import setup_launcher
 
 
@@ -74,6 +75,7 @@ def main() -> None:
             experiment_name=f'run{epochs}',
         )
     )
+    use_safe_loading()
     setup_launcher(cfg, launcher)
     runner = Runner.from_cfg(cfg)
     runner.train()
