@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -33,7 +32,7 @@ def deformable_sampling(values: Sequence[Tensor], locations: Tensor, weights: Te
     for level, value in enumerate(values):
         maps = value.reshape(groups * heads, -1, *value.shape[-2:])
         sampled = F.grid_sample(maps, grid[:, :, level].to(maps.dtype), align_corners=False)
-        out = out + torch.einsum('gdkp,gkp->gdk', sampled, weights[:, :, level].to(maps.dtype))
+        out = out + (sampled * weights[:, None, :, level].to(maps.dtype)).sum(dim=-1)
     # (G N, D, r K) -> (B, K, N D)
     out = out.view(groups, heads, -1, batch // groups, num_points)
     return out.permute(0, 3, 4, 1, 2).reshape(batch, num_points, -1)

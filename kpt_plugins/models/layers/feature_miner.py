@@ -155,7 +155,7 @@ class FeatureMiner(BaseModule):
         weights = self.sampling_weights(query).view(*shape, -1).softmax(-1).view(*shape, *samples)
 
         sampled = deformable_sampling(values, locations.flatten(2, 3), weights.flatten(2, 3))
-        sampled = sampled.view(batch * size, self.num_references, self.dims).transpose(0, 1)
+        sampled = sampled.reshape(batch * size, self.num_references, self.dims).transpose(0, 1)
         branches = torch.baddbmm(self.output_bias, sampled, self.outputs)
         own = branches[0]
         if self.side_projection is not None:
