@@ -11,9 +11,7 @@ test_cfg = dict()
 optim_wrapper = dict(optimizer=dict(type='Adam', lr=1e-3))
 param_scheduler = [dict(type='LinearLR', begin=0, end=8, start_factor=0.1, by_epoch=False)]
 auto_scale_lr = dict(base_batch_size=4)
-default_hooks = dict(
-    logger=dict(interval=1), checkpoint=dict(save_best='model/mPCK', max_keep_ckpts=2)
-)
+default_hooks = dict(logger=dict(interval=1))
 
 model = dict(
     type='FewShotPoseEstimator',

@@ -9,7 +9,10 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    checkpoint=dict(type='SafeCheckpointHook', interval=1, max_keep_ckpts=2),
+    # Few-shot scores; methods with other metrics name theirs.
+    checkpoint=dict(
+        type='SafeCheckpointHook', interval=1, max_keep_ckpts=2, save_best='model/mPCK'
+    ),
     sampler_seed=dict(type='DistSamplerSeedHook'),
 )
 
