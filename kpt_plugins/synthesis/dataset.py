@@ -28,7 +28,7 @@ from .categories import FAMILIES, SyntheticCategory, build_category
 from .instance import render_instance
 
 SPLITS = ('train', 'val', 'test')  # test holds the novel categories
-GENERATOR_VERSION = 2  # raise when the same arguments give other images
+GENERATOR_VERSION = 3  # raise when the same arguments give other images
 _CHUNK = 40  # images between two points from which an interrupted run can go on
 _IDS_PER_CATEGORY = 1_000_000
 

@@ -65,22 +65,21 @@ class JointedModel:
     def pose(self, rng: np.random.Generator) -> Posed:
         """Draw joint angles, lengths and the facing."""
         count = len(self.bones)
-        # A bell shape cut at the limits: extremes of all joints at once would be rare in nature.
-        bell = np.clip(rng.normal(0, 0.55, count), -1, 1)
+        bends = rng.uniform(-1, 1, count)
         stretch = 1 + rng.uniform(-self.stretch, self.stretch, count)
         gaze = complex(*rng.uniform(-1, 1, 2))
         facing = -1 if self.reversible and rng.uniform() < 0.35 else 1
-        return self._assemble(bell, stretch, gaze, facing)
+        return self._assemble(bends, stretch, gaze, facing)
 
     def rest(self) -> Posed:
         """The pose with every joint in the middle of its range."""
         count = len(self.bones)
         return self._assemble(np.zeros(count), np.ones(count), 0j, 1)
 
-    def _assemble(self, bell, stretch, gaze: complex, facing: int) -> Posed:
+    def _assemble(self, bends, stretch, gaze: complex, facing: int) -> Posed:
         frames = []
         for i, bone in enumerate(self.bones):
-            turn = _polar(bone.angle + bone.limit * bell[i])
+            turn = _polar(bone.angle + bone.limit * bends[i])
             if bone.parent < 0:
                 frames.append((bone.position, turn))
                 continue
@@ -214,8 +213,7 @@ class JointedBuilder:
 
     def build(self, reversible=False, bend=0.02, stretch=0.12) -> Blueprint:
         """Scale to unit extent, centre, cut the sprites."""
-        frames = [(0j, 1 + 0j)]
-        frames = []
+        frames: list[tuple[complex, complex]] = []
         for bone in self._bones:
             origin, axis = (0j, 1 + 0j) if bone.parent < 0 else frames[bone.parent]
             frames.append((origin + axis * bone.position, axis * _polar(bone.angle)))

@@ -155,4 +155,4 @@ def hand(rng: np.random.Generator, resolution: float) -> Blueprint:
             bone, ellipse((0.98 * reach / count, 0), (0.05, 0.55 * thickness), 3), 'nail', z=0.5
         )
         b.own(tip, nail)
-    return b.build(bend=0.02)
+    return b.build(reversible=True, bend=0.02)  # left hands and right hands

@@ -26,12 +26,6 @@ def apply_affine(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
     return points @ matrix[:, :2].T + matrix[:, 2]
 
 
-def invert_affine(matrix: np.ndarray) -> np.ndarray:
-    """Inverse of an affine (2, 3)."""
-    linear = np.linalg.inv(matrix[:, :2])
-    return np.column_stack([linear, -linear @ matrix[:, 2]])
-
-
 class Canvas:
     """An image being painted, transparent at first or on a BGR `ground` (h, w, 3).
 
