@@ -81,7 +81,9 @@ setup(
     python_requires='>=3.10,<3.13',
     packages=find_packages(include=['kpt_plugins', 'kpt_plugins.*']),
     # Data files lie beside the code that reads them, at most one folder down.
-    package_data={'': ['py.typed', *(f'{d}*.{e}' for d in ('', '*/') for e in ('json', 'yml', 'txt'))]},
+    package_data={
+        '': ['py.typed', *(f'{d}*.{e}' for d in ('', '*/') for e in ('json', 'yml', 'txt'))]
+    },
     include_package_data=False,
     install_requires=read_requirements('runtime'),
     extras_require=extras,

@@ -17,7 +17,8 @@ import importlib.machinery
 import importlib.util
 import sys
 import types
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -96,8 +97,11 @@ def repair_torchvision() -> bool:
     library = torch.library.Library('torchvision', 'FRAGMENT')
     for schema in _TORCHVISION_SCHEMAS:
         library.define(schema)
-    library.impl('nms', lambda dets, scores, iou_threshold: greedy_nms(dets, scores, iou_threshold),
-                 'CompositeExplicitAutograd')
+    library.impl(
+        'nms',
+        lambda dets, scores, iou_threshold: greedy_nms(dets, scores, iou_threshold),
+        'CompositeExplicitAutograd',
+    )
     _torchvision_library = library
     # The failed import leaves submodules behind that hold on to the half-built package.
     for name in [n for n in sys.modules if n.split('.')[0] == 'torchvision']:

@@ -231,7 +231,10 @@ def test_offline_takes_our_own_xtcocotools(sandbox, tmp_path):
         (dict(MMCV_OPS='yes'), 'MMCV_OPS=yes: expected auto, 0 or 1'),
         (dict(FAKE_VERSION='3.13'), 'no Python 3.10, 3.11 or 3.12 found'),
         (dict(PYTHON='/no/such/python'), 'found under PYTHON=/no/such/python'),
-        (dict(TORCH_FILE='requirements/none.txt'), 'TORCH_FILE=requirements/none.txt: no such file'),
+        (
+            dict(TORCH_FILE='requirements/none.txt'),
+            'TORCH_FILE=requirements/none.txt: no such file',
+        ),
         (dict(WHEELHOUSE='nowhere'), 'WHEELHOUSE=nowhere: no such folder'),
     ],
 )

@@ -143,3 +143,31 @@ def test_installed_package_finds_its_own_configs(site, tmp_path):
         str(configs),
         str(configs / '_base_' / 'default_runtime.py'),
     ]
+
+
+def test_installed_package_trains_from_a_shipped_config(site, tiny_mp100, tmp_path):
+    """Two iterations, from a folder with no checkout in sight."""
+    output = run(
+        sys.executable,
+        site / 'kpt_plugins' / '.mim' / 'tools' / 'train.py',
+        'fmmp_mp100_split1',
+        '--no-validate',
+        '--cfg-options',
+        'train_cfg.max_epochs=1',
+        'train_dataloader.dataset.num_episodes=4',
+        'train_dataloader.batch_size=2',
+        'train_dataloader.num_workers=0',
+        'train_dataloader.persistent_workers=False',
+        'model.backbone.init_cfg=None',
+        'default_hooks.logger.interval=1',
+        cwd=tmp_path,
+        PYTHONPATH=str(site),
+        KPT_DATA_ROOT=str(tiny_mp100.parent),
+        CUDA_VISIBLE_DEVICES='',
+    )
+    assert 'Epoch(train) [1][2/2]' in output
+    assert 'nan' not in output.split('Epoch(train)')[-1]
+    checkpoint = tmp_path / 'work_dirs' / 'fmmp_mp100_split1' / 'epoch_1.pth'
+    assert checkpoint.is_file()
+    config = (checkpoint.parent / 'fmmp_mp100_split1.py').read_text()
+    assert 'FMMPHead' in config

@@ -193,7 +193,7 @@ def check_repairs() -> list[Check]:
 
     if ops == 'none':
         reason = sys.modules['mmcv._ext'].reason
-        detail = f'none ({reason}): DEKR, EDPose on GPU and rotated boxes will not work'
+        detail = f'none ({reason}): DEKR, two-stage detectors and, on GPU, EDPose will not work'
         checks.append(Check('mmcv ops', 'warn', detail, f'{INSTALL} MMCV_OPS=1'))
     elif ops == 'cpu' and torch.cuda.is_available():
         detail = 'CPU only: on GPU, multi-scale deformable attention runs in plain PyTorch'
@@ -207,8 +207,9 @@ def check_repairs() -> list[Check]:
 
 def check_package() -> list[Check]:
     """Import the package, which registers everything, and MMPose's own modules."""
-    import kpt_plugins
     from mmpose.utils import register_all_modules
+
+    import kpt_plugins
 
     register_all_modules()
     place = Path(kpt_plugins.__file__).parent

@@ -70,9 +70,7 @@ def no_launcher(monkeypatch):
         ('mpi', 'OMPI_COMM_WORLD_RANK', 'mpirun'),
     ],
 )
-def test_a_process_not_started_by_its_launcher_is_told_so(
-    no_launcher, launcher, variable, starter
-):
+def test_a_process_not_started_by_its_launcher_is_told_so(no_launcher, launcher, variable, starter):
     with pytest.raises(ValueError, match=f'variable {variable}.*{starter}'):
         setup_launcher(Config(), launcher)
 
