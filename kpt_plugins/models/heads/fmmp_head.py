@@ -9,6 +9,7 @@ from mmpose.models.heads.base_head import BaseHead
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
+from kpt_plugins.models.layers.deformable_sampling import Tokens
 from kpt_plugins.models.layers.feature_miner import FeatureMiner
 from kpt_plugins.models.layers.point_sampling import sample_features
 from kpt_plugins.models.layers.similarity_proposal import SimilarityProposal, soft_argmax
@@ -28,7 +29,7 @@ class SupportState:
         query_references (Tensor): (G, K, M).
         features (Tensor): (G, K, C), the supports' features at their keypoints.
         mined (Tensor): (G, K, C), what the first layer mines, which no query changes.
-        values (list[list[Tensor]]): Per layer and level the maps (G * S, M * C, H_t, W_t).
+        tokens (Tokens): The supports' maps, features (G * S, L, C).
     """
 
     points: Tensor
@@ -37,7 +38,7 @@ class SupportState:
     query_references: Tensor
     features: Tensor
     mined: Tensor
-    values: list[list[Tensor]]
+    tokens: Tokens
 
 
 @dataclass
@@ -166,7 +167,7 @@ class FMMPHead(BaseHead):
             query_references=query_references,
             features=visible_mean(features, visible),
             mined=None,
-            values=[miner.project_values(pyramid) for miner in self.support_miners],
+            tokens=Tokens.from_maps(pyramid),
         )
         state.mined = self._mine_support(0, state.features, state)
         return state
@@ -187,7 +188,7 @@ class FMMPHead(BaseHead):
             self._position(points),
             points,
             spread(state.references),
-            state.values[layer],
+            state.tokens,
             ignore=~visible,
         )
         mined = mined.view(groups, shots, repeat, size, -1).transpose(1, 2).flatten(0, 1)
@@ -213,6 +214,7 @@ class FMMPHead(BaseHead):
             points = output.proposal_points.detach()
         logits = inverse_sigmoid(points)
 
+        tokens = Tokens.from_maps(pyramid)
         layers = []
         for index, miner in enumerate(self.query_miners):
             if index == 0:
@@ -224,7 +226,7 @@ class FMMPHead(BaseHead):
                 self._position(points),
                 points,
                 references,
-                miner.project_values(pyramid),
+                tokens,
             )
             logits = logits + self.point_mlps[index](features).float()
             layers.append(logits.sigmoid())

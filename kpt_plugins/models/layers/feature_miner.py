@@ -1,13 +1,12 @@
 """Deformable feature mining at a keypoint and along the skeleton around it."""
 
 import math
-from collections.abc import Sequence
 
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from kpt_plugins.models.layers.deformable_sampling import deformable_sampling
+from kpt_plugins.models.layers.deformable_sampling import Tokens, deformable_sampling
 
 
 class FeedForward(nn.Sequential):
@@ -99,20 +98,13 @@ class FeatureMiner(BaseModule):
         self.sampling_offsets.bias.data = ring.flatten().clone()
         nn.init.zeros_(self.sampling_weights.weight)
 
-    def project_values(self, pyramid: Sequence[Tensor]) -> list[Tensor]:
-        """What the sampling reads of maps (B, C, H_t, W_t): (B, M * C, H_t, W_t) each.
-
-        It depends on the image alone and can be kept for further calls of :meth:`forward`.
-        """
-        return [self.values(level) for level in pyramid]
-
     def forward(
         self,
         features: Tensor,
         position: Tensor,
         points: Tensor,
         references: Tensor,
-        values: Sequence[Tensor],
+        tokens: Tokens,
         ignore: Tensor | None = None,
     ) -> Tensor:
         """Mine an image for keypoint features.
@@ -122,7 +114,7 @@ class FeatureMiner(BaseModule):
             position (Tensor): Code (B, K, C) of the keypoints' order and position.
             points (Tensor): Keypoints (B, K, 2) in this image, fractions of the crop.
             references (Tensor): Reference keypoint indices (B, K, M).
-            values (Sequence[Tensor]): :meth:`project_values` of the image, batch B or a divisor.
+            tokens (Tokens): The image's maps with C channels, batch B or a divisor.
             ignore (Tensor, optional): Boolean (B, K), keypoints that others do not attend to.
 
         Returns:
@@ -138,23 +130,27 @@ class FeatureMiner(BaseModule):
         features = self.attention_norm(features + self.attention_dropout(attended))
         features = self.attention_ffn_norm(features + self.attention_ffn(features))
 
-        mined = self._mine(features + position, points, references, values)
+        mined = self._mine(features + position, points, references, tokens)
         features = self.mining_norm(features + self.mining_dropout(mined))
         return self.mining_ffn_norm(features + self.mining_ffn(features))
 
-    def _mine(
-        self, query: Tensor, points: Tensor, references: Tensor, values: Sequence[Tensor]
-    ) -> Tensor:
+    def _mine(self, query: Tensor, points: Tensor, references: Tensor, tokens: Tokens) -> Tensor:
         batch, size, _ = query.shape
         shape = (batch, size, self.num_references, self.num_heads)
         samples = (self.num_levels, self.num_samples)
-        cells = query.new_tensor([value.shape[:-3:-1] for value in values])[:, None]
+        cells = query.new_tensor([(width, height) for height, width in tokens.sizes])[:, None]
         offsets = self.sampling_offsets(query).view(*shape, *samples, 2) / cells
         origin = points.gather(1, references.flatten(1)[..., None].expand(-1, -1, 2))
         locations = origin.view(batch, size, self.num_references, 1, 1, 1, 2) + offsets
         weights = self.sampling_weights(query).view(*shape, -1).softmax(-1).view(*shape, *samples)
 
-        sampled = deformable_sampling(values, locations.flatten(2, 3), weights.flatten(2, 3))
+        sampled = deformable_sampling(
+            tokens,
+            locations.flatten(2, 3),
+            weights.flatten(2, 3),
+            self.values.weight.flatten(1),
+            self.values.bias,
+        )
         sampled = sampled.reshape(batch * size, self.num_references, self.dims).transpose(0, 1)
         branches = torch.baddbmm(self.output_bias, sampled, self.outputs)
         own = branches[0]
