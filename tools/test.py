@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.device import get_device
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
@@ -26,6 +27,7 @@ from kpt_plugins.apis.run_config import (
     set_query_rotation,
 )
 from kpt_plugins.engine.dist import setup_launcher
+from kpt_plugins.engine.memory import keep_freed_memory
 from kpt_plugins.evaluation import EpisodeKeypointMetric, format_scores
 
 
@@ -112,6 +114,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     use_safe_loading(args.allow_pickle)
     cfg = configure(args)
+    if get_device() == 'cpu':
+        keep_freed_memory()
     setup_launcher(cfg, args.launcher)
     runner = Runner.from_cfg(cfg)
     # Strictly: with a part of the weights missing the scores would mean nothing.

@@ -28,6 +28,7 @@ from kpt_plugins.apis.run_config import (
     load_run_config,
 )
 from kpt_plugins.engine.dist import setup_launcher
+from kpt_plugins.engine.memory import keep_freed_memory
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -124,8 +125,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     use_safe_loading(args.allow_pickle)
     cfg = configure(args)
-    if args.amp and get_device() == 'cpu':
-        raise SystemExit('--amp needs a GPU (or another accelerator), and there is none')
+    if get_device() == 'cpu':
+        if args.amp:
+            raise SystemExit('--amp needs a GPU (or another accelerator), and there is none')
+        keep_freed_memory()
     setup_launcher(cfg, args.launcher)
     Runner.from_cfg(cfg).train()
 
