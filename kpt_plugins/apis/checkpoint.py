@@ -12,6 +12,8 @@ import torch
 from mmengine.logging import HistoryBuffer, print_log
 from mmengine.runner import CheckpointLoader
 
+from kpt_plugins.compat import trust_numpy_types
+
 _SAVED_NAME = re.compile(r'^(?:epoch|iter)_(\d+)\.pth$')
 
 
@@ -37,6 +39,8 @@ def load_checkpoint_safely(
     path = Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f'checkpoint {path} does not exist')
+    # Every time: MMEngine's loader forgets them when it is done with a file.
+    trust_numpy_types()
     torch.serialization.add_safe_globals([_history_method])
     try:
         checkpoint = torch.load(path, map_location=map_location, weights_only=not allow_pickle)

@@ -49,6 +49,12 @@ def test_training_state_is_plain_data(tmp_path):
     assert loaded['state_dict']['w'].tolist() == [1, 1]
 
 
+def test_after_a_load_by_mmengine(tmp_path):
+    path = save(tmp_path / 'a.pth', message_hub=dict(log=HistoryBuffer([1.0], [1])))
+    load_from_local(str(path), map_location='cpu')
+    assert load_checkpoint_safely(path)['message_hub']['log'].mean() == 1
+
+
 def test_foreign_pickle_is_refused_and_not_run(tmp_path):
     trap = tmp_path / 'trap'
     path = save(tmp_path / 'a.pth', surprise=Foreign(str(trap)))
