@@ -28,8 +28,15 @@ from mmengine.config import Config
 from kpt_plugins.evaluation import format_scores
 
 ROOT = Path(__file__).resolve().parents[1]
-# What a dumped config may differ in from the file that was run.
-RUN_KEYS = ('work_dir', 'resume', 'load_from', 'launcher', 'model_wrapper_cfg')
+# The parts of a config that the trained weights depend on.
+TRAIN_KEYS = (
+    'model',
+    'train_dataloader',
+    'train_cfg',
+    'optim_wrapper',
+    'param_scheduler',
+    'randomness',
+)
 
 
 def run_tool(tool: str, *args: str | Path) -> None:
@@ -50,9 +57,9 @@ def data_root() -> Path:
     return Path(os.environ.get('KPT_DATA_ROOT') or 'data') / 'synth'
 
 
-def without_run_keys(cfg: Config) -> dict[str, Any]:
-    """Return a config's entries less those that differ from run to run of the same config."""
-    return {key: value for key, value in cfg.to_dict().items() if key not in RUN_KEYS}
+def training_part(cfg: Config) -> dict[str, Any]:
+    """Return the entries of a config that the trained weights depend on."""
+    return {key: value for key, value in cfg.to_dict().items() if key in TRAIN_KEYS}
 
 
 def set_other_run_aside(config: Path, work_dir: Path) -> None:
@@ -63,7 +70,7 @@ def set_other_run_aside(config: Path, work_dir: Path) -> None:
     dumped = work_dir / config.name
     if not dumped.is_file():
         return
-    if without_run_keys(Config.fromfile(dumped)) == without_run_keys(Config.fromfile(config)):
+    if training_part(Config.fromfile(dumped)) == training_part(Config.fromfile(config)):
         return
     number = 1
     while (aside := work_dir.with_name(f'{work_dir.name}.old{number}')).exists():
@@ -87,9 +94,11 @@ def best_checkpoint(work_dir: Path, otherwise: Path) -> Path:
     return best[-1] if best else otherwise
 
 
-def is_newer(result: Path, source: Path) -> bool:
+def is_newer(result: Path, *sources: Path) -> bool:
     """Whether a result exists and was made after what it was made from."""
-    return result.is_file() and result.stat().st_mtime >= source.stat().st_mtime
+    if not result.is_file():
+        return False
+    return all(result.stat().st_mtime >= source.stat().st_mtime for source in sources)
 
 
 def train(config: Path, work_dir: Path) -> Path:
@@ -109,7 +118,7 @@ def train(config: Path, work_dir: Path) -> Path:
 
 def score(config: Path, checkpoint: Path, out: Path) -> dict[str, Any]:
     """Test on the novel categories; return what is in ``metrics.json``."""
-    if is_newer(out, checkpoint):
+    if is_newer(out, checkpoint, config):
         print(f'reused: {out}')
     else:
         run_tool('test.py', config, checkpoint, '--work-dir', out.parent, '--out', out)
@@ -118,7 +127,7 @@ def score(config: Path, checkpoint: Path, out: Path) -> dict[str, Any]:
 
 def draw(config: Path, checkpoint: Path, out: Path) -> None:
     """Draw a dozen predictions on the novel categories."""
-    if is_newer(out, checkpoint):
+    if is_newer(out, checkpoint, config):
         print(f'reused: {out}')
     else:
         run_tool('analysis/draw_predictions.py', config, checkpoint, '--out', out)

@@ -53,7 +53,9 @@ def tools(tmp_path, monkeypatch):
     tools = FakeTools()
     monkeypatch.setattr(demo, 'run_tool', tools)
     monkeypatch.chdir(tmp_path)
-    Path('tiny.py').write_text('train_cfg = dict(by_epoch=True, max_epochs=2)\nlr = 0.1\n')
+    Path('tiny.py').write_text(
+        'train_cfg = dict(by_epoch=True, max_epochs=2)\noptim_wrapper = dict(lr=0.1)\n'
+    )
     return tools
 
 
@@ -97,12 +99,25 @@ def test_results_older_than_the_checkpoint_are_made_again(tools):
 
 def test_a_run_of_another_config_is_set_aside(tools):
     demo.main(['--config', 'tiny.py'])
-    Path('tiny.py').write_text('train_cfg = dict(by_epoch=True, max_epochs=2)\nlr = 0.2\n')
+    Path('tiny.py').write_text(
+        'train_cfg = dict(by_epoch=True, max_epochs=2)\noptim_wrapper = dict(lr=0.2)\n'
+    )
     tools.calls.clear()
     demo.main(['--config', 'tiny.py'])
     assert 'train.py' in tools.calls
-    assert demo.Config.fromfile('work_dirs/tiny.old1/tiny.py').lr == 0.1
-    assert demo.Config.fromfile('work_dirs/tiny/tiny.py').lr == 0.2
+    assert demo.Config.fromfile('work_dirs/tiny.old1/tiny.py').optim_wrapper.lr == 0.1
+    assert demo.Config.fromfile('work_dirs/tiny/tiny.py').optim_wrapper.lr == 0.2
+
+
+def test_another_evaluation_keeps_the_training_and_repeats_the_test(tools):
+    demo.main(['--config', 'tiny.py'])
+    text = Path('tiny.py').read_text()
+    Path('tiny.py').write_text(text + 'test_evaluator = dict(type="EpisodeKeypointMetric")\n')
+    later = (Path('work_dirs/tiny') / 'metrics.json').stat().st_mtime + 5
+    os.utime('tiny.py', (later, later))
+    tools.calls.clear()
+    demo.main(['--config', 'tiny.py'])
+    assert tools.calls[1:] == ['test.py', 'analysis/draw_predictions.py']
 
 
 def test_data_root_follows_the_environment(monkeypatch):
