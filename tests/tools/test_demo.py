@@ -18,6 +18,11 @@ SCORES = dict.fromkeys(KEYS, 0.5) | dict(
 )
 
 
+def write_config(lr: float) -> None:
+    text = f'train_cfg = dict(by_epoch=True, max_epochs=2)\noptim_wrapper = dict(lr={lr})\n'
+    Path('tiny.py').write_text(text)
+
+
 class FakeTools:
     """Stands in for :func:`demo.run_tool`: notes the calls and writes the tools' results."""
 
