@@ -13,5 +13,3 @@ param_scheduler = [
 
 # a batch of 16 pairs in total
 auto_scale_lr = dict(base_batch_size=16)
-
-default_hooks = dict(checkpoint=dict(save_best='model/mPCK', rule='greater'))

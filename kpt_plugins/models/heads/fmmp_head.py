@@ -12,10 +12,17 @@ from torch import Tensor, nn
 from kpt_plugins.models.layers.deformable_sampling import Tokens
 from kpt_plugins.models.layers.feature_miner import FeatureMiner
 from kpt_plugins.models.layers.point_sampling import sample_features
-from kpt_plugins.models.layers.similarity_proposal import SimilarityProposal, soft_argmax
+from kpt_plugins.models.layers.similarity_proposal import (
+    SimilarityProposal,
+    cell_centres,
+    soft_argmax,
+)
 from kpt_plugins.models.layers.sine_encoding import index_encoding, sine_encoding
 
 Pyramid = Sequence[Tensor]
+
+# Fraction of the crop within which the proposal's probability speaks for a prediction.
+NEAR = 0.1
 
 
 @dataclass
@@ -44,11 +51,13 @@ class SupportState:
 @dataclass
 class FMMPOutput:
     """Points (L, B, K, 2) of every layer as fractions of the crop; log-probabilities
-    (B, K, H * W) and points (B, K, 2) of the proposal where there is one."""
+    (B, K, H * W) over a map of ``map_size`` (H, W) and points (B, K, 2) of the proposal where there
+    is one."""
 
     points: Tensor
     proposal: Tensor | None = None
     proposal_points: Tensor | None = None
+    map_size: tuple[int, int] | None = None
 
 
 def visible_mean(features: Tensor, visible: Tensor) -> Tensor:
@@ -68,7 +77,7 @@ class FMMPHead(BaseHead):
 
     Args:
         dims (int): Channels C.
-        num_layers (int): Recurrent layers L.
+        num_layers (int): Recurrent layers L; 0 leaves the proposal alone.
         num_heads, num_levels, num_samples, num_references, dropout: See
             :class:`~kpt_plugins.models.layers.feature_miner.FeatureMiner`.
         order_code (str): ``'index'`` adds a code of the keypoint's slot, ``'none'`` makes the model
@@ -103,8 +112,12 @@ class FMMPHead(BaseHead):
         super().__init__(init_cfg)
         if order_code not in ('index', 'none'):
             raise ValueError(f"FMMPHead: order_code must be 'index' or 'none', got {order_code!r}")
+        if not num_layers and proposal is None:
+            raise ValueError('FMMPHead: num_layers=0 leaves only the proposal, but proposal=None')
         self.dims = dims
         self.order_code = order_code
+        # False while only the proposal is trained, see ProposalWarmupHook
+        self.recurrent = num_layers > 0
         self.mask_loss_with_support = mask_loss_with_support
         miner = dict(
             dims=dims,
@@ -169,7 +182,8 @@ class FMMPHead(BaseHead):
             mined=None,
             tokens=Tokens.from_maps(pyramid),
         )
-        state.mined = self._mine_support(0, state.features, state)
+        if self.recurrent:
+            state.mined = self._mine_support(0, state.features, state)
         return state
 
     def _mine_support(self, layer: int, features: Tensor, state: SupportState) -> Tensor:
@@ -210,13 +224,14 @@ class FMMPHead(BaseHead):
         if self.proposal is not None:
             finest = pyramid[-1]
             output.proposal = self.proposal(features, finest)
-            output.proposal_points = soft_argmax(output.proposal.exp(), *finest.shape[-2:])
+            output.map_size = tuple(finest.shape[-2:])
+            output.proposal_points = soft_argmax(output.proposal.exp(), *output.map_size)
             points = output.proposal_points.detach()
         logits = inverse_sigmoid(points)
 
         tokens = Tokens.from_maps(pyramid)
         layers = []
-        for index, miner in enumerate(self.query_miners):
+        for index, miner in enumerate(self.query_miners if self.recurrent else ()):
             if index == 0:
                 features = state.mined.repeat_interleave(repeat, dim=0)
             else:
@@ -231,7 +246,7 @@ class FMMPHead(BaseHead):
             logits = logits + self.point_mlps[index](features).float()
             layers.append(logits.sigmoid())
             logits, points = logits.detach(), layers[-1].detach()
-        output.points = torch.stack(layers)
+        output.points = torch.stack(layers) if layers else output.proposal_points[None]
         return output
 
     def forward(self, feats: tuple[Pyramid, Pyramid], episode: dict[str, Tensor]) -> FMMPOutput:
@@ -257,9 +272,9 @@ class FMMPHead(BaseHead):
 
     @staticmethod
     def decode(output: FMMPOutput) -> list[InstanceData]:
-        """The last layer's points; the score falls with the layers' disagreement."""
+        """The last layer's points and :func:`confidence`."""
         points = output.points[-1]
-        scores = agreement(output)
+        scores = confidence(output)
         return [
             InstanceData(keypoints=p[None], keypoint_scores=s[None])
             for p, s in zip(points, scores, strict=True)
@@ -287,17 +302,23 @@ class FMMPHead(BaseHead):
         )
         if output.proposal is not None:
             given = visible & episode['visible'][:, :-1].any(dim=1)
-            map_size = feats[1][-1].shape[-2:]
-            losses['loss_proposal'] = self.loss_proposal(output.proposal, target, given, map_size)
+            losses['loss_proposal'] = self.loss_proposal(
+                output.proposal, target, given, output.map_size
+            )
         return losses
 
 
-def agreement(output: FMMPOutput) -> Tensor:
-    """Confidence (B, K) in [0, 1]: how little the recurrence still moves the points."""
+def confidence(output: FMMPOutput) -> Tensor:
+    """Scores (B, K) in [0, 1] that fall with the expected error.
+
+    How little the recurrence still moved the points, times, where there is a proposal, how much of
+    its probability lies around the prediction.
+    """
     points = output.points
-    if output.proposal_points is not None:
-        points = torch.cat([output.proposal_points[None], points])
-    spread = (points[:-1] - points[-1]).norm(dim=-1).mean(dim=0) if len(points) > 1 else (
-        torch.zeros_like(points[0, ..., 0])
-    )
-    return torch.exp(-spread / 0.1)
+    score = torch.exp(-(points[:-1] - points[-1]).norm(dim=-1).sum(dim=0) / 0.1)
+    if output.proposal is not None:
+        height, width = output.map_size
+        cells = cell_centres(height, width, points.device)
+        near = torch.cdist(points[-1].float(), cells[None].float()) < NEAR
+        score = score * (output.proposal.exp() * near).sum(dim=-1)
+    return score
