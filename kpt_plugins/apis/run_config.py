@@ -12,6 +12,14 @@ from mmengine.config import Config, DictAction
 
 from .config_lookup import find_config
 
+# Top-level entries of configs and the dataset fields that copy them.
+COPIED = {
+    'data_root': 'data_root',
+    'train_ann': 'ann_file',
+    'val_ann': 'ann_file',
+    'test_ann': 'ann_file',
+}
+
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what every tool that reads a config takes: ``config`` and ``--cfg-options``."""
@@ -43,8 +51,9 @@ def load_config(name: str | Path, options: Mapping[str, Any] | None = None) -> C
 
     Args:
         name: as for :func:`find_config`.
-        options: entries to override, by dotted keys. A new top-level ``data_root`` also replaces
-            the old one in the datasets, which copied it when the file was read.
+        options: entries to override, by dotted keys. A new top-level ``data_root``, ``train_ann``,
+            ``val_ann`` or ``test_ann`` also replaces the old one in the datasets, which copied it
+            when the file was read.
 
     Returns:
         The config.
@@ -53,13 +62,15 @@ def load_config(name: str | Path, options: Mapping[str, Any] | None = None) -> C
         FileNotFoundError: if there is no such config.
     """
     cfg = Config.fromfile(find_config(name))
-    old_root = cfg.get('data_root')
+    before = {name: cfg.get(name) for name in COPIED}
     if options:
         cfg.merge_from_dict(dict(options))
-    if cfg.get('data_root') != old_root:
+    for name, key in COPIED.items():
+        if cfg.get(name) == before[name]:
+            continue
         for entry in walk_dicts(cfg._cfg_dict):
-            if entry.get('data_root') == old_root:
-                entry['data_root'] = cfg.data_root
+            if entry.get(key) == before[name]:
+                entry[key] = cfg[name]
     return cfg
 
 

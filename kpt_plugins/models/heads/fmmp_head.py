@@ -293,15 +293,16 @@ class FMMPHead(BaseHead):
         """
         output = self.forward(feats, episode)
         target, visible = episode['points'][:, -1], episode['visible'][:, -1]
-        if self.mask_loss_with_support:
-            visible = visible & episode['visible'][:, :-1].any(dim=1)
+        given = visible & episode['visible'][:, :-1].any(dim=1)
+        if self.mask_loss_with_support or not self.recurrent:
+            # the proposal alone knows nothing of what no support shows
+            visible = given
         real = episode['real']
         losses = dict(
             loss_keypoint=self.loss_keypoint(output.points, target, visible & real),
             loss_padding=self.loss_padding(output.points, target, visible & ~real),
         )
         if output.proposal is not None:
-            given = visible & episode['visible'][:, :-1].any(dim=1)
             losses['loss_proposal'] = self.loss_proposal(
                 output.proposal, target, given, output.map_size
             )

@@ -7,6 +7,10 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+# Least norm of a descriptor. A keypoint that no support shows has a zero feature, and 1 / norm is
+# the factor of its gradient.
+EPS = 0.01
+
 
 def cell_centres(height: int, width: int, device: torch.device | None = None) -> Tensor:
     """Centres (height * width, 2) of a map's cells as fractions of the map, row by row."""
@@ -42,6 +46,6 @@ class SimilarityProposal(BaseModule):
 
     def forward(self, features: Tensor, feature_map: Tensor) -> Tensor:
         """Log-probabilities (B, K, H * W) of features (B, K, C) over a map (B, C, H, W)."""
-        keypoints = F.normalize(self.keypoint_projection(features), dim=-1)
-        cells = F.normalize(self.map_projection(feature_map).flatten(2), dim=1)
+        keypoints = F.normalize(self.keypoint_projection(features), dim=-1, eps=EPS)
+        cells = F.normalize(self.map_projection(feature_map).flatten(2), dim=1, eps=EPS)
         return (self.log_scale.exp() * keypoints @ cells).float().log_softmax(-1)
