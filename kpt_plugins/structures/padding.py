@@ -52,32 +52,32 @@ class PaddingPlan:
         out_points = np.zeros((size, 2), np.float32)
         out_visible = np.zeros(size, bool)
         out_points[:num_real], out_visible[:num_real] = points, visible
-        placed = len(self.edge)
-        if placed == 0:
-            return PaddedPoints(out_points, out_visible, self.links)
-
+        placed = slice(num_real, num_real + len(self.edge))
         start, end = self.links[self.edge].T
         weight = self.weight[:, None].astype(np.float32)
-        out_points[num_real : num_real + placed] = (
-            weight * points[start] + (1 - weight) * points[end]
-        )
-        shown = visible[start] & visible[end] & self.keep
-        out_visible[num_real : num_real + placed] = shown
-        links = np.concatenate([self.links, self._chains(num_real, shown)])
-        return PaddedPoints(out_points, out_visible, links)
+        out_points[placed] = weight * points[start] + (1 - weight) * points[end]
+        out_visible[placed] = visible[start] & visible[end] & self.keep
+        return PaddedPoints(out_points, out_visible, self.chained_links(out_visible))
 
-    def _chains(self, num_real: int, shown: np.ndarray) -> np.ndarray:
-        slot = num_real + np.flatnonzero(shown)
-        edge = self.edge[shown]
+    def chained_links(self, visible: np.ndarray) -> np.ndarray:
+        """The links, and then the chains i - p1 - ... - pn - j through visible padded points.
+
+        Args:
+            visible (np.ndarray): Boolean visibility (K,) of all keypoints, padded ones included.
+        """
+        num_real = len(visible) - self.num_slots
+        shown = np.flatnonzero(visible[num_real : num_real + len(self.edge)])
+        slot, edge = num_real + shown, self.edge[shown]
         if len(slot) == 0:
-            return np.zeros((0, 2), np.int64)
+            return self.links
         new_edge = np.diff(edge, prepend=-1) != 0
         last = np.diff(edge, append=-1) != 0
         previous = np.where(new_edge, self.links[edge, 0], np.roll(slot, 1))
         to_slot = np.stack([previous, slot], axis=1)
         to_end = np.stack([slot, self.links[edge, 1]], axis=1)
         both = np.stack([to_slot, to_end], axis=1).reshape(-1, 2)
-        return both[np.stack([np.ones_like(last), last], axis=1).reshape(-1)]
+        chains = both[np.stack([np.ones_like(last), last], axis=1).reshape(-1)]
+        return np.concatenate([self.links, chains])
 
 
 def zero_padding(links: np.ndarray, num_slots: int) -> PaddingPlan:

@@ -4,7 +4,8 @@ An episode is a dict with
 
 - ``images``: the S supports' results and, last, the query's, after the image pipeline;
 - ``points`` (S + 1, K, 2): keypoints as fractions of each crop; ``visible`` (S + 1, K) bool;
-- ``links``: one array (E, 2) of skeleton links an image;
+- ``links``: one array (E, 2) of skeleton links an image, which pass through its visible padded
+  points; ``query_links``: those that pass through what any support shows;
 - ``num_keypoints``: the category's K_c real keypoints, which come first;
 - ``meta``: what is known of the episode (pair index, category, annotation ids).
 """
@@ -81,6 +82,7 @@ class KeypointPadding(BaseTransform):
         results['points'] = np.stack([image.points for image in padded])
         results['visible'] = np.stack([image.visible for image in padded])
         results['links'] = [image.links for image in padded]
+        results['query_links'] = plan.chained_links(results['visible'][:-1].any(axis=0))
         return results
 
 
@@ -117,8 +119,8 @@ class StructuralReferences(BaseTransform):
         if len(tables) == 1:
             results['query_references'] = tables[0]
         else:
-            every_link = np.concatenate(links)
-            results['query_references'] = self._table(every_link, visible.any(axis=0))
+            query_links = results.get('query_links', results['links'][-1])
+            results['query_references'] = self._table(query_links, visible.any(axis=0))
         results['reverse_references'] = self._table(results['links'][-1], results['visible'][-1])
         return results
 
