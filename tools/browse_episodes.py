@@ -17,6 +17,7 @@ import numpy as np
 
 from kpt_plugins.apis.model_loading import build_dataset
 from kpt_plugins.apis.run_config import add_config_arguments, load_config
+from kpt_plugins.engine.hooks.episode_epoch_hook import walk_datasets
 from kpt_plugins.visualization import draw_model_input, join_column, write_image
 
 
@@ -35,11 +36,13 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     dataset = build_dataset(load_config(args.config, args.cfg_options), args.part)
-    if not hasattr(dataset, 'set_epoch'):
+    episodes = [part for part in walk_datasets(dataset) if hasattr(part, 'set_epoch')]
+    if not episodes:
         raise SystemExit(
             f'{args.part}_dataloader has no EpisodeDataset, there is no episode to draw'
         )
-    dataset.set_epoch(args.epoch)
+    for part in episodes:
+        part.set_epoch(args.epoch)
     stop = min(args.start + args.rows, len(dataset))
     if not 0 <= args.start < stop:
         raise SystemExit(f'--start {args.start}: there are episodes 0 to {len(dataset) - 1}')
