@@ -215,12 +215,21 @@ class FMMPHead(BaseHead):
             pyramid (Pyramid): Maps (B, C, H_t, W_t) of the queries, ``B = r G``: the first r belong
                 to the first support set, and so on.
             state (SupportState): G encoded support sets.
+
+        Raises:
+            ValueError: If B is not a multiple of G.
         """
-        repeat = len(pyramid[0]) // len(state.features)
+        repeat, rest = divmod(len(pyramid[0]), len(state.features))
+        if rest:
+            raise ValueError(
+                f'{len(pyramid[0])} queries for {len(state.features)} support sets: expected the '
+                f'same number of queries for each'
+            )
         references = state.query_references.repeat_interleave(repeat, dim=0)
         features = state.features.repeat_interleave(repeat, dim=0)
         output = FMMPOutput(points=None)
-        points = features.new_full((*features.shape[:2], 2), 0.5)
+        # in the precision of coordinates, also where features have less (AMP)
+        points = state.points.new_full((*features.shape[:2], 2), 0.5)
         if self.proposal is not None:
             finest = pyramid[-1]
             output.proposal = self.proposal(features, finest)
@@ -236,14 +245,8 @@ class FMMPHead(BaseHead):
                 features = state.mined.repeat_interleave(repeat, dim=0)
             else:
                 features = self._mine_support(index, features, state)
-            features = miner(
-                features,
-                self._position(points),
-                points,
-                references,
-                tokens,
-            )
-            logits = logits + self.point_mlps[index](features).float()
+            features = miner(features, self._position(points), points, references, tokens)
+            logits = logits + self.point_mlps[index](features)
             layers.append(logits.sigmoid())
             logits, points = logits.detach(), layers[-1].detach()
         output.points = torch.stack(layers) if layers else output.proposal_points[None]

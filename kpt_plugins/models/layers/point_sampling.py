@@ -14,7 +14,8 @@ def sample_features(features: Tensor, points: Tensor) -> Tensor:
         points (Tensor): (B, K, 2), x and y as fractions of the map.
 
     Returns:
-        Tensor: (B, K, C).
+        Tensor: (B, K, C), in the precision of ``points``.
     """
-    grid = (2 * points - 1)[:, :, None].to(features.dtype)
-    return F.grid_sample(features, grid, align_corners=False).squeeze(-1).transpose(1, 2)
+    grid = (2 * points - 1)[:, :, None]
+    sampled = F.grid_sample(features.to(grid.dtype), grid, align_corners=False)
+    return sampled.squeeze(-1).transpose(1, 2)

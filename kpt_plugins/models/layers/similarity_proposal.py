@@ -21,7 +21,11 @@ def cell_centres(height: int, width: int, device: torch.device | None = None) ->
 
 def soft_argmax(probabilities: Tensor, height: int, width: int) -> Tensor:
     """Expected location (..., 2) under probabilities (..., height * width), fractions."""
-    return probabilities @ cell_centres(height, width, probabilities.device).to(probabilities)
+    # sums along the axes, no matrix product: mixed precision would round the location
+    grid = probabilities.unflatten(-1, (height, width))
+    x = (torch.arange(width, device=grid.device) + 0.5) / width
+    y = (torch.arange(height, device=grid.device) + 0.5) / height
+    return torch.stack([(grid.sum(dim=-2) * x).sum(-1), (grid.sum(dim=-1) * y).sum(-1)], dim=-1)
 
 
 class SimilarityProposal(BaseModule):
