@@ -119,6 +119,14 @@ class FewShotPoseEstimator(BasePoseEstimator):
         """Keypoints of queries (B, 3, H, W) as fractions of their crops."""
         return self.head.decode(self.head.predict_query(self.extract_feat(inputs), state))
 
+    def forward(
+        self, inputs: Tensor, data_samples: list | None = None, mode: str = 'tensor'
+    ) -> object:
+        """As in MMPose; ``mode='tensor'`` gives the head's output and needs data samples too."""
+        if mode == 'tensor':
+            return self._forward(inputs, data_samples)
+        return super().forward(inputs, data_samples, mode)
+
     def _forward(self, inputs: Tensor, data_samples: list | None = None) -> object:
         return self.head(self._support_and_query(inputs), stack_episodes(data_samples))
 
@@ -126,9 +134,9 @@ class FewShotPoseEstimator(BasePoseEstimator):
 def to_image(prediction: InstanceData, sample) -> InstanceData:
     """Crop fractions to pixels of the original image; padded keypoints are dropped."""
     size = sample.metainfo['num_keypoints']
-    keypoints = prediction.keypoints[:, :size].float().cpu().numpy()
+    keypoints = prediction.keypoints[:, :size].detach().float().cpu().numpy()
     keypoints = keypoints * sample.metainfo['input_size']
-    scores = prediction.keypoint_scores[:, :size].float().cpu().numpy()
+    scores = prediction.keypoint_scores[:, :size].detach().float().cpu().numpy()
     return InstanceData(
         keypoints=apply_affine(sample.metainfo['crop_to_image'], keypoints),
         keypoint_scores=scores,
