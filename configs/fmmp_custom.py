@@ -5,7 +5,8 @@
 #
 # Below data_root lie the annotation files and images/. Train, val and test should have different
 # categories if the model is to work on new ones. A few categories alone teach it little, so half
-# of the training pairs come from the synthetic set (python tools/make_synthetic.py).
+# of the training pairs come from the synthetic set (python tools/make_synthetic.py), and it helps to
+# start from the model that `make demo` trains on it: load_from=work_dirs/fmmp_synth/epoch_10.pth.
 _base_ = 'fmmp_synth.py'
 
 data_root = '{{$KPT_DATA_ROOT:data}}/custom'
@@ -14,11 +15,11 @@ val_ann = 'annotations/val.json'
 test_ann = 'annotations/test.json'
 synth_root = '{{$KPT_DATA_ROOT:data}}/synth'
 input_size = (128, 128)
-warmup_epochs = 16
-max_epochs = 22
+warmup_epochs = 8
+max_epochs = 14
 
 # runtime
-train_cfg = dict(max_epochs=max_epochs, val_interval=2)
+train_cfg = dict(max_epochs=max_epochs, val_begin=2, val_interval=2)
 
 # policy
 param_scheduler = [
@@ -44,9 +45,9 @@ custom_hooks = [
 load = [dict(type='LoadImageChecked'), dict(type='GetBBoxCenterScale', padding=1.25)]
 crop = [dict(type='TopdownAffine', input_size=input_size), dict(type='HideKeypointsOutsideCrop')]
 augment = [
-    dict(type='RandomScaleRotation', scale_std=0.2, rotation_std=40.0, rotation_prob=0.7),
+    dict(type='RandomScaleRotation', scale_std=0.2, rotation_std=20.0, rotation_prob=0.8),
 ]
-colour = [dict(type='PhotometricDistortion')]
+colour = [dict(type='PhotometricDistortion', hue_delta=9, saturation_range=(0.7, 1.3))]
 
 # data loaders
 train_dataloader = dict(

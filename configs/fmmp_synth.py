@@ -5,11 +5,12 @@ data_root = '{{$KPT_DATA_ROOT:data}}/synth'
 input_size = (128, 128)
 num_keypoints = 40
 batch_size = 16
-warmup_epochs = 6
-max_epochs = 9
+num_references = 4
+warmup_epochs = 7
+max_epochs = 10
 
 # runtime
-train_cfg = dict(by_epoch=True, max_epochs=max_epochs, val_interval=1)
+train_cfg = dict(by_epoch=True, max_epochs=max_epochs, val_begin=4, val_interval=1)
 val_cfg = dict()
 test_cfg = dict()
 
@@ -46,7 +47,7 @@ model_wrapper_cfg = dict(type='MMDistributedDataParallel', find_unused_parameter
 load = [dict(type='LoadImageChecked'), dict(type='GetBBoxCenterScale', padding=1.25)]
 crop = [dict(type='TopdownAffine', input_size=input_size), dict(type='HideKeypointsOutsideCrop')]
 augment = [dict(type='RandomScaleRotation')]
-pack = [dict(type='StructuralReferences', num_references=8), dict(type='PackEpisode')]
+pack = [dict(type='StructuralReferences', num_references=num_references), dict(type='PackEpisode')]
 train_episode = [dict(type='KeypointPadding', mode='mixup', num_keypoints=num_keypoints), *pack]
 test_episode = [dict(type='KeypointPadding', mode='eqdiv', num_keypoints=num_keypoints), *pack]
 
@@ -57,7 +58,7 @@ train_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='EpisodeDataset',
-        num_episodes=1600,
+        num_episodes=1280,
         dataset=dict(
             type='MP100Dataset',
             data_root=data_root,

@@ -26,7 +26,7 @@ model = dict(
         num_heads=4,
         num_levels=3,
         num_samples=2,
-        num_references=8,
+        num_references=4,
         dropout=0.0,
         proposal=dict(temperature=0.04),
         loss_keypoint=dict(type='KeypointL1Loss'),
