@@ -50,6 +50,41 @@ def test_data_root_reaches_the_datasets(config):
     assert cfg.other.data_root == 'elsewhere'
 
 
+ANNOTATIONS = """
+train_ann, val_ann, test_ann = 'train.json', 'val.json', 'test.json'
+train_dataloader = dict(
+    datasets=[dict(ann_file=train_ann), dict(ann_file='extra.json'), [dict(ann_file=train_ann)]]
+)
+val_dataloader = dict(dataset=dict(dataset=dict(ann_file=val_ann)))
+test_dataloader = dict(dataset=dict(ann_file=test_ann))
+model = dict(type='X', train_ann='its own')
+"""
+
+
+def annotation_files(cfg):
+    first, extra, (second,) = cfg.train_dataloader.datasets
+    train = [dataset.ann_file for dataset in (first, extra, second)]
+    return train, cfg.val_dataloader.dataset.dataset.ann_file, cfg.test_dataloader.dataset.ann_file
+
+
+def test_annotation_files_reach_their_datasets(config):
+    config.write_text(ANNOTATIONS)
+    before = (['train.json', 'extra.json', 'train.json'], 'val.json', 'test.json')
+    assert annotation_files(load_config(config)) == before
+    cfg = load_config(config, dict(train_ann='a.json'))
+    assert annotation_files(cfg) == (['a.json', 'extra.json', 'a.json'], 'val.json', 'test.json')
+    assert cfg.model.train_ann == 'its own'
+    cfg = load_config(config, dict(train_ann='a.json', val_ann='b.json', test_ann='c.json'))
+    assert annotation_files(cfg) == (['a.json', 'extra.json', 'a.json'], 'b.json', 'c.json')
+
+
+def test_one_dataset_can_be_changed_by_itself(config):
+    config.write_text(ANNOTATIONS)
+    options = {'train_dataloader.datasets.0.ann_file': 'first.json', 'train_ann': 'a.json'}
+    train, val, test = annotation_files(load_config(config, options))
+    assert (train, val, test) == (['first.json', 'extra.json', 'a.json'], 'val.json', 'test.json')
+
+
 def test_work_dir(config, monkeypatch):
     monkeypatch.delenv('LOCAL_RANK', raising=False)
     assert Path(load_run_config(parse(config)).work_dir) == Path('work_dirs/my_experiment')
