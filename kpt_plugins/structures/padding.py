@@ -70,13 +70,18 @@ class PaddingPlan:
         slot, edge = num_real + shown, self.edge[shown]
         if len(slot) == 0:
             return self.links
-        new_edge = np.diff(edge, prepend=-1) != 0
-        last = np.diff(edge, append=-1) != 0
-        previous = np.where(new_edge, self.links[edge, 0], np.roll(slot, 1))
-        to_slot = np.stack([previous, slot], axis=1)
-        to_end = np.stack([slot, self.links[edge, 1]], axis=1)
-        both = np.stack([to_slot, to_end], axis=1).reshape(-1, 2)
-        chains = both[np.stack([np.ones_like(last), last], axis=1).reshape(-1)]
+        first = np.ones(len(slot), bool)
+        first[1:] = edge[1:] != edge[:-1]
+        # a chain of n points has n + 1 links; they end at the points and then at j, and each begins
+        # where the one before ended, the first of a chain at i
+        place = np.arange(len(slot)) + np.cumsum(first) - 1
+        starts = place[first]
+        ends = np.append(starts[1:] - 1, place[-1] + 1)
+        chains = np.empty((place[-1] + 2, 2), np.int64)
+        chains[place, 1] = slot
+        chains[ends, 1] = self.links[edge[first], 1]
+        chains[1:, 0] = chains[:-1, 1]
+        chains[starts, 0] = self.links[edge[first], 0]
         return np.concatenate([self.links, chains])
 
 
