@@ -6,7 +6,7 @@
 # Below data_root lie the annotation files and images/. Train, val and test should have different
 # categories if the model is to work on new ones. A few categories alone teach it little, so half
 # of the training pairs come from the synthetic set (python tools/make_synthetic.py), and it helps to
-# start from the model that `make demo` trains on it: load_from=work_dirs/fmmp_synth/epoch_10.pth.
+# start from the model that `make demo` trains on it: load_from=work_dirs/fmmp_synth/epoch_9.pth.
 _base_ = 'fmmp_synth.py'
 
 data_root = '{{$KPT_DATA_ROOT:data}}/custom'
@@ -14,7 +14,7 @@ train_ann = 'annotations/train.json'
 val_ann = 'annotations/val.json'
 test_ann = 'annotations/test.json'
 synth_root = '{{$KPT_DATA_ROOT:data}}/synth'
-input_size = (128, 128)
+input_size = (96, 96)
 warmup_epochs = 8
 max_epochs = 14
 
@@ -59,7 +59,7 @@ train_dataloader = dict(
         datasets=[
             dict(
                 type='EpisodeDataset',
-                num_episodes=800,
+                num_episodes=1120,
                 dataset=dict(
                     type='MP100Dataset',
                     data_root=root,

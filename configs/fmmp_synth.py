@@ -2,12 +2,12 @@
 _base_ = ['_base_/default_runtime.py', '_base_/models/fmmp_small.py']
 
 data_root = '{{$KPT_DATA_ROOT:data}}/synth'
-input_size = (128, 128)
+input_size = (96, 96)
 num_keypoints = 40
 batch_size = 16
 num_references = 4
-warmup_epochs = 7
-max_epochs = 10
+warmup_epochs = 6
+max_epochs = 9
 
 # runtime
 train_cfg = dict(by_epoch=True, max_epochs=max_epochs, val_begin=4, val_interval=1)
@@ -58,7 +58,7 @@ train_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='EpisodeDataset',
-        num_episodes=1280,
+        num_episodes=2240,
         dataset=dict(
             type='MP100Dataset',
             data_root=data_root,
