@@ -29,8 +29,9 @@ class RandomScaleRotation(BaseTransform):
         self.rotation_prob = rotation_prob
 
     def transform(self, results: dict) -> dict:
-        factor = np.clip(1 + self.scale_std * np.random.randn(), 1 - self.scale_std,
-                         1 + self.scale_std)
+        factor = np.clip(
+            1 + self.scale_std * np.random.randn(), 1 - self.scale_std, 1 + self.scale_std
+        )
         angle = 0.0
         if np.random.rand() < self.rotation_prob:
             limit = 2 * self.rotation_std

@@ -15,7 +15,6 @@ from kpt_plugins.models.layers.point_sampling import sample_features
 from kpt_plugins.models.layers.similarity_proposal import (
     SimilarityProposal,
     cell_centres,
-    soft_argmax,
 )
 from kpt_plugins.models.layers.sine_encoding import index_encoding, sine_encoding
 
@@ -234,7 +233,7 @@ class FMMPHead(BaseHead):
             finest = pyramid[-1]
             output.proposal = self.proposal(features, finest)
             output.map_size = tuple(finest.shape[-2:])
-            output.proposal_points = soft_argmax(output.proposal.exp(), *output.map_size)
+            output.proposal_points = self.proposal.locate(output.proposal, output.map_size)
             points = output.proposal_points.detach()
         logits = inverse_sigmoid(points)
 

@@ -29,9 +29,7 @@ class TopDownPyramid(BaseModule):
         in_indices: Sequence[int] | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(
-            init_cfg or dict(type='Xavier', layer='Conv2d', distribution='uniform')
-        )
+        super().__init__(init_cfg or dict(type='Xavier', layer='Conv2d', distribution='uniform'))
         self.in_indices = in_indices
         self.laterals = nn.ModuleList(nn.Conv2d(c, out_channels, 1) for c in in_channels)
 
@@ -42,7 +40,7 @@ class TopDownPyramid(BaseModule):
         if len(features) != len(self.laterals):
             raise ValueError(
                 f'the backbone gives {len(features)} levels, but TopDownPyramid.in_channels names '
-                f'{len(self.laterals)}; set the backbone\'s out_indices accordingly'
+                f"{len(self.laterals)}; set the backbone's out_indices accordingly"
             )
         outputs: list[Tensor] = []
         for feature, lateral in zip(reversed(features), reversed(self.laterals), strict=True):

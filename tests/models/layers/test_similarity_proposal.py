@@ -7,7 +7,7 @@ from torch import nn
 from kpt_plugins.models.layers.similarity_proposal import (
     SimilarityProposal,
     cell_centres,
-    soft_argmax,
+    local_soft_argmax,
 )
 
 
@@ -16,20 +16,35 @@ def test_cell_centres():
     torch.testing.assert_close(cell_centres(2, 3), torch.tensor(expected))
 
 
-def test_soft_argmax_is_the_expected_cell_centre():
-    probabilities = torch.rand(2, 4, 6, dtype=torch.float64).softmax(dim=-1)
-    result, centres = soft_argmax(probabilities, 2, 3), cell_centres(2, 3).double()
+@pytest.mark.parametrize('radius', [0, 1, 9])
+def test_local_soft_argmax_is_the_mean_cell_centre_around_the_peak(radius):
+    height, width = 4, 5
+    generator = torch.Generator().manual_seed(radius)
+    probabilities = torch.rand(2, 3, 20, dtype=torch.float64, generator=generator).softmax(dim=-1)
+    result = local_soft_argmax(probabilities, height, width, radius)
     for b in range(2):
-        for k in range(4):
-            expected = sum(p * c for p, c in zip(probabilities[b, k], centres, strict=True))
-            torch.testing.assert_close(result[b, k], expected)
+        for k in range(3):
+            grid = probabilities[b, k].view(height, width)
+            row, column = divmod(int(grid.argmax()), width)
+            total, mean = 0.0, torch.zeros(2, dtype=torch.float64)
+            for y in range(max(0, row - radius), min(height, row + radius + 1)):
+                for x in range(max(0, column - radius), min(width, column + radius + 1)):
+                    total += grid[y, x]
+                    mean += grid[y, x] * torch.tensor([(x + 0.5) / width, (y + 0.5) / height])
+            torch.testing.assert_close(result[b, k], mean / total)
 
 
-def test_soft_argmax_is_exact_under_mixed_precision():
+def test_a_second_mode_does_not_move_the_location():
+    probabilities = torch.zeros(1, 1, 10 * 10)
+    probabilities[..., 12], probabilities[..., 88] = 0.6, 0.4
+    assert local_soft_argmax(probabilities, 10, 10, 2)[0, 0].tolist() == pytest.approx([0.25, 0.15])
+
+
+def test_local_soft_argmax_is_exact_under_mixed_precision():
     probabilities = torch.zeros(1, 1, 32 * 32)
     probabilities[..., 32 * 9 + 20] = 1
     with torch.autocast('cpu', dtype=torch.bfloat16):
-        result = soft_argmax(probabilities, 32, 32)
+        result = local_soft_argmax(probabilities, 32, 32, 2)
     assert result.tolist() == [[[20.5 / 32, 9.5 / 32]]]
 
 
@@ -63,7 +78,7 @@ def test_finds_the_cell_that_is_the_keypoint():
     feature_map = torch.randn(1, 4, 6, 6, generator=torch.Generator().manual_seed(0))
     features = feature_map[:, :, 4, 1][:, None]
     probabilities = proposal(0.01)(features, feature_map).exp()
-    point = soft_argmax(probabilities, 6, 6)[0, 0]
+    point = local_soft_argmax(probabilities, 6, 6, 2)[0, 0]
     torch.testing.assert_close(point, torch.tensor([1.5 / 6, 4.5 / 6]), atol=0.02, rtol=0)
 
 
