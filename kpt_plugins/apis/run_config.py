@@ -62,15 +62,19 @@ def load_config(name: str | Path, options: Mapping[str, Any] | None = None) -> C
         FileNotFoundError: if there is no such config.
     """
     cfg = Config.fromfile(find_config(name))
-    before = {name: cfg.get(name) for name in COPIED}
+    before = {name: cfg[name] for name in COPIED if name in cfg}
     if options:
         cfg.merge_from_dict(dict(options))
-    for name, key in COPIED.items():
-        if cfg.get(name) == before[name]:
-            continue
-        for entry in walk_dicts(cfg._cfg_dict):
-            if entry.get(key) == before[name]:
-                entry[key] = cfg[name]
+    # All are found before any is replaced: a new value may be another entry's old one.
+    copies = [
+        (entry, COPIED[name], cfg[name])
+        for name, old in before.items()
+        if cfg[name] != old
+        for entry in walk_dicts(cfg._cfg_dict)
+        if entry.get(COPIED[name]) == old
+    ]
+    for entry, key, value in copies:
+        entry[key] = value
     return cfg
 
 

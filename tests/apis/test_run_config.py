@@ -78,6 +78,18 @@ def test_annotation_files_reach_their_datasets(config):
     assert annotation_files(cfg) == (['a.json', 'extra.json', 'a.json'], 'b.json', 'c.json')
 
 
+def test_a_new_value_may_be_the_old_one_of_another(config):
+    config.write_text(ANNOTATIONS)
+    options = dict(train_ann='val.json', val_ann='test.json', test_ann='train.json')
+    files = annotation_files(load_config(config, options))
+    assert files == (['val.json', 'extra.json', 'val.json'], 'test.json', 'train.json')
+
+
+def test_an_entry_that_the_config_has_not_reaches_nothing(config):
+    config.write_text(CONFIG)
+    assert 'ann_file' not in load_config(config, dict(train_ann='a.json')).dataset
+
+
 def test_one_dataset_can_be_changed_by_itself(config):
     config.write_text(ANNOTATIONS)
     options = {'train_dataloader.datasets.0.ann_file': 'first.json', 'train_ann': 'a.json'}
