@@ -10,6 +10,8 @@ An episode is a dict with
 - ``meta``: what is known of the episode (pair index, category, annotation ids).
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
@@ -63,7 +65,7 @@ class KeypointPadding(BaseTransform):
         if num_slots < 0:
             meta = results['meta']
             raise ValueError(
-                f"category {meta['category_id']} ({meta['category_name']}) has "
+                f'category {meta["category_id"]} ({meta["category_name"]}) has '
                 f'{results["num_keypoints"]} keypoints, more than KeypointPadding.num_keypoints='
                 f'{self.num_keypoints}; raise it in the config'
             )
@@ -77,8 +79,8 @@ class KeypointPadding(BaseTransform):
             plan = mixup_padding(
                 links, num_slots, rng, self.alpha, self.probability, self.legacy_order
             )
-        padded = [plan.apply(*image) for image in zip(results['points'], results['visible'],
-                                                      strict=True)]
+        images = zip(results['points'], results['visible'], strict=True)
+        padded = [plan.apply(points, visible) for points, visible in images]
         results['points'] = np.stack([image.points for image in padded])
         results['visible'] = np.stack([image.visible for image in padded])
         results['links'] = [image.links for image in padded]
@@ -108,21 +110,28 @@ class StructuralReferences(BaseTransform):
         self.num_references = num_references
         self.structure = structure
 
-    def _table(self, links: np.ndarray, visible: np.ndarray) -> np.ndarray:
-        links = links if self.structure == 'skeleton' else links[:0]
-        return structural_references(links, visible, self.num_references)
-
     def transform(self, results: dict) -> dict:
-        links, visible = results['links'][:-1], results['visible'][:-1]
-        tables = [self._table(*support) for support in zip(links, visible, strict=True)]
-        results['references'] = np.stack(tables)
-        if len(tables) == 1:
-            results['query_references'] = tables[0]
-        else:
-            query_links = results.get('query_links', results['links'][-1])
-            results['query_references'] = self._table(query_links, visible.any(axis=0))
-        results['reverse_references'] = self._table(results['links'][-1], results['visible'][-1])
+        visible = results['visible']
+        given = visible[:-1].any(axis=0)
+        links = [*results['links'], results.get('query_links', results['links'][-1])]
+        *supports, reverse, query = self._tables(links, np.concatenate([visible, given[None]]))
+        results['references'] = np.stack(supports)
+        results['query_references'] = query
+        results['reverse_references'] = reverse
         return results
+
+    def _tables(self, links: Sequence[np.ndarray], visible: np.ndarray) -> np.ndarray:
+        """Tables (I, K, M) of images with their links and visible keypoints (I, K).
+
+        All at once, as the parts of one skeleton that are not linked to each other.
+        """
+        images, size = visible.shape
+        shift = size * np.arange(images)
+        if self.structure == 'self':
+            links = [image[:0] for image in links]
+        together = np.concatenate([link + s for link, s in zip(links, shift, strict=True)])
+        tables = structural_references(together, visible.reshape(-1), self.num_references)
+        return tables.reshape(images, size, -1) - shift[:, None, None]
 
 
 @TRANSFORMS.register_module()
