@@ -5,6 +5,9 @@ on the training categories of ``minicape`` (below ``$KPT_TEST_DATA``) mixed with
 tests on its novel categories without and with 40 degrees of query rotation, and writes
 ``benchmarks/results/fmmp_minicape.md``, ``.json`` and ``.png``. A broken run is resumed.
 
+``minicape`` is a set of ten categories in the layout of MP-100 (docs/data.md says what that is);
+``minicape_train.json``, ``_val`` and ``_test`` have different categories.
+
 Example:
     KPT_TEST_DATA=... python benchmarks/fmmp_minicape.py
 """
@@ -13,7 +16,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -46,33 +48,31 @@ def options(data: Path, start: Path) -> list[str]:
 def table(scores: dict[int, dict]) -> str:
     """Markdown table of all categories, model above copy, for every rotation."""
     lines = [
-        '| category | query rotation | method | ' + ' | '.join(COLUMNS) + ' | confidence AUROC |',
-        '|---|---|---|' + '---|' * (len(COLUMNS) + 1),
+        '| category | query rotation | method | ' + ' | '.join(COLUMNS) + ' |',
+        '|---|---|---|' + '---|' * len(COLUMNS),
     ]
     for category in next(iter(scores.values()))['model']['per_category']:
         for rotation, result in scores.items():
             for method in ('model', 'copy_baseline'):
                 row = result[method]['per_category'][category]
                 cells = [f'{100 * row[column]:.1f}' for column in COLUMNS]
-                auroc = row.get('confidence_auroc@0.1') if method == 'model' else None
-                cells.append('' if auroc is None else f'{auroc:.2f}')
-                name = row.get('name', category)
-                lines.append(f'| {name} | {rotation}° | {method} | ' + ' | '.join(cells) + ' |')
+                lines.append(
+                    f'| {row["name"]} | {rotation}° | {method} | ' + ' | '.join(cells) + ' |'
+                )
     return '\n'.join(lines)
 
 
 def training_minutes(work_dir: Path) -> float:
-    """Minutes of all training iterations, from the logs."""
-    seconds = 0.0
-    for log in work_dir.glob('*/vis_data/scalars.json'):
-        last = 0
+    """Minutes of all training iterations, from the logs; those between two lines take as long."""
+    seconds = {}
+    for log in sorted(work_dir.glob('*/vis_data/scalars.json')):
         for line in log.read_text().splitlines():
             entry = json.loads(line)
             if 'loss' in entry:
-                step = entry['step']
-                seconds += entry['time'] * (step - last if step > last else 0)
-                last = step
-    return seconds / 60
+                seconds[entry['step']] = entry['time']
+    steps = sorted(seconds)
+    gaps = [after - before for before, after in zip([0, *steps], steps, strict=False)]
+    return sum(gap * seconds[step] for gap, step in zip(gaps, steps, strict=True)) / 60
 
 
 def main() -> None:
@@ -100,16 +100,21 @@ def main() -> None:
     picture = RESULTS / 'fmmp_minicape.png'
     run_tool('analysis/draw_predictions.py', CONFIG, last, '--out', picture, '--rows', '8', *extra)
     (RESULTS / 'fmmp_minicape.json').write_text(json.dumps(scores, indent=1))
-    for log in WORK_DIR.glob('*/*.log'):
-        shutil.copy(log, RESULTS / 'fmmp_minicape.log')
+    logs = sorted(WORK_DIR.glob('*/*.log'), key=lambda path: path.stat().st_size)
+    text = logs[-1].read_text().replace(str(ROOT), '.').replace(str(data.parent), '$KPT_TEST_DATA')
+    (RESULTS / 'fmmp_minicape.log').write_text(text)
+    aurocs = ', '.join(
+        f'{scores[rotation]["model"]["confidence_auroc@0.1"]:.2f} at {rotation}°'
+        for rotation in ROTATIONS
+    )
     minutes = [training_minutes(start.parent), training_minutes(WORK_DIR)]
     (RESULTS / 'fmmp_minicape.md').write_text(
         '# FMMP on novel categories of minicape\n\n'
         f'`python benchmarks/fmmp_minicape.py`: `{CONFIG}` from the model of `make demo`. Training '
         f'took {minutes[0]:.0f} minutes on the synthetic set and {minutes[1]:.0f} on the mixture, '
-        f'on {os.cpu_count()} CPU cores, from random weights. The last checkpoint is tested, one '
-        'seed. Many images are frames of one recording: no benchmark result.\n\n'
-        f'{table(scores)}\n\n![predictions](fmmp_minicape.png)\n'
+        f'on a machine of {os.cpu_count()} CPU cores, from random weights. The last checkpoint is '
+        'tested, one seed. Many images are frames of one recording: no benchmark result.\n\n'
+        f'{table(scores)}\n\nAUROC of the confidence for "within 0.1": {aurocs}.\n\n![predictions](fmmp_minicape.png)\n'
     )
     print(table(scores))
 
