@@ -102,7 +102,8 @@ def main() -> None:
     (RESULTS / 'fmmp_minicape.json').write_text(json.dumps(scores, indent=1))
     logs = sorted(WORK_DIR.glob('*/*.log'), key=lambda path: path.stat().st_size)
     text = logs[-1].read_text().replace(str(ROOT), '.').replace(str(data.parent), '$KPT_TEST_DATA')
-    (RESULTS / 'fmmp_minicape.log').write_text(text)
+    lines = [line for line in text.splitlines(keepends=True) if 'Build settings' not in line]
+    (RESULTS / 'fmmp_minicape.log').write_text(''.join(lines))
     aurocs = ', '.join(
         f'{scores[rotation]["model"]["confidence_auroc@0.1"]:.2f} at {rotation}°'
         for rotation in ROTATIONS
