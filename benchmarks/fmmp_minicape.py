@@ -75,6 +75,29 @@ def training_minutes(work_dir: Path) -> float:
     return sum(gap * seconds[step] for gap, step in zip(gaps, steps, strict=True)) / 60
 
 
+def write_report(scores: dict[int, dict], start_dir: Path, data: Path) -> None:
+    """Scores, log and table into ``benchmarks/results``."""
+    (RESULTS / 'fmmp_minicape.json').write_text(json.dumps(scores, indent=1))
+    logs = sorted(WORK_DIR.glob('*/*.log'), key=lambda path: path.stat().st_size)
+    text = logs[-1].read_text().replace(str(ROOT), '.').replace(str(data.parent), '$KPT_TEST_DATA')
+    lines = [line for line in text.splitlines(keepends=True) if 'Build settings' not in line]
+    (RESULTS / 'fmmp_minicape.log').write_text(''.join(lines))
+    aurocs = ', '.join(
+        f'{scores[rotation]["model"]["confidence_auroc@0.1"]:.2f} at {rotation}°'
+        for rotation in ROTATIONS
+    )
+    minutes = [training_minutes(start_dir), training_minutes(WORK_DIR)]
+    (RESULTS / 'fmmp_minicape.md').write_text(
+        '# FMMP on novel categories of minicape\n\n'
+        f'`python benchmarks/fmmp_minicape.py`: `{CONFIG}` from the model of `make demo`. Training '
+        f'took {minutes[0]:.0f} minutes on the synthetic set and {minutes[1]:.0f} on the mixture, '
+        f'on a machine of {os.cpu_count()} CPU cores, from random weights. The last checkpoint is '
+        'tested, one seed. Many images are frames of one recording: no benchmark result.\n\n'
+        f'{table(scores)}\n\nAUROC of the confidence for "within 0.1": {aurocs}.\n\n![predictions](fmmp_minicape.png)\n'
+    )
+    print(table(scores))
+
+
 def main() -> None:
     data_root = os.environ.get('KPT_TEST_DATA')
     if not data_root or not (Path(data_root) / 'minicape').is_dir():
@@ -99,25 +122,7 @@ def main() -> None:
     RESULTS.mkdir(exist_ok=True)
     picture = RESULTS / 'fmmp_minicape.png'
     run_tool('analysis/draw_predictions.py', CONFIG, last, '--out', picture, '--rows', '8', *extra)
-    (RESULTS / 'fmmp_minicape.json').write_text(json.dumps(scores, indent=1))
-    logs = sorted(WORK_DIR.glob('*/*.log'), key=lambda path: path.stat().st_size)
-    text = logs[-1].read_text().replace(str(ROOT), '.').replace(str(data.parent), '$KPT_TEST_DATA')
-    lines = [line for line in text.splitlines(keepends=True) if 'Build settings' not in line]
-    (RESULTS / 'fmmp_minicape.log').write_text(''.join(lines))
-    aurocs = ', '.join(
-        f'{scores[rotation]["model"]["confidence_auroc@0.1"]:.2f} at {rotation}°'
-        for rotation in ROTATIONS
-    )
-    minutes = [training_minutes(start.parent), training_minutes(WORK_DIR)]
-    (RESULTS / 'fmmp_minicape.md').write_text(
-        '# FMMP on novel categories of minicape\n\n'
-        f'`python benchmarks/fmmp_minicape.py`: `{CONFIG}` from the model of `make demo`. Training '
-        f'took {minutes[0]:.0f} minutes on the synthetic set and {minutes[1]:.0f} on the mixture, '
-        f'on a machine of {os.cpu_count()} CPU cores, from random weights. The last checkpoint is '
-        'tested, one seed. Many images are frames of one recording: no benchmark result.\n\n'
-        f'{table(scores)}\n\nAUROC of the confidence for "within 0.1": {aurocs}.\n\n![predictions](fmmp_minicape.png)\n'
-    )
-    print(table(scores))
+    write_report(scores, start.parent, data)
 
 
 if __name__ == '__main__':
