@@ -24,8 +24,9 @@ from kpt_plugins.apis.checkpoint import (
 from kpt_plugins.apis.run_config import (
     add_config_arguments,
     add_launch_arguments,
-    episode_datasets,
     load_run_config,
+    seed_training_episodes,
+    set_seed,
 )
 from kpt_plugins.engine.dist import setup_launcher
 from kpt_plugins.engine.memory import keep_freed_memory
@@ -61,16 +62,6 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def set_seed(cfg: Config, seed: int) -> None:
-    """One seed for the initial weights, the shuffling and the training episodes.
-
-    The evaluation lists keep theirs, or runs with different seeds could not be compared.
-    """
-    cfg.setdefault('randomness', {})['seed'] = seed
-    for dataset in episode_datasets(cfg, 'train_dataloader'):
-        dataset['seed'] = seed
-
-
 def set_resume(cfg: Config, resume: str, seed: int | None, allow_pickle: bool) -> None:
     """Resume from a checkpoint and with its seed, so that the episodes go on as they would have.
 
@@ -92,7 +83,7 @@ def set_resume(cfg: Config, resume: str, seed: int | None, allow_pickle: bool) -
     saved = checkpoint['meta'].get('seed')
     if seed is not None and saved is not None and seed != saved:
         raise ValueError(f'{path} was trained with seed {saved}, cannot go on with --seed {seed}')
-    if saved is not None and saved != cfg.get('randomness', {}).get('seed'):
+    if saved is not None:
         set_seed(cfg, saved)
     cfg.resume, cfg.load_from = True, str(path)
 
@@ -118,6 +109,7 @@ def configure(args: argparse.Namespace) -> Config:
         set_seed(cfg, args.seed)
     if args.resume is not None:
         set_resume(cfg, args.resume, args.seed, args.allow_pickle)
+    seed_training_episodes(cfg)
     return cfg
 
 

@@ -1,7 +1,8 @@
 default_scope = 'mmpose'
 custom_imports = dict(imports=['kpt_plugins'], allow_failed_imports=False)
 
-# All draws of a run follow from this seed: episodes, augmentation, shuffling, initial weights.
+# All draws of a training run follow from this seed: episodes and their augmentation (unless the
+# dataset has a seed of its own), shuffling, initial weights. Evaluation lists have a fixed seed.
 randomness = dict(seed=0)
 
 # hooks

@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 import argparse
+import difflib
+import inspect
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, DictAction
+from mmengine.runner import Runner
 
 from .config_lookup import find_config
 
 # Top-level entries of configs and the dataset fields that copy them.
 COPIED = {
     'data_root': 'data_root',
+    'synth_root': 'data_root',
     'train_ann': 'ann_file',
     'val_ann': 'ann_file',
     'test_ann': 'ann_file',
 }
+# Top-level entries that are read when a run starts; all others were used up by reading the file.
+READ_LATER = {
+    *inspect.signature(Runner.__init__).parameters,
+    'activation_checkpointing',
+    'compile',
+    'custom_imports',
+    'efficient_conv_bn_eval',
+    'find_unused_parameters',
+    'model_wrapper_cfg',
+    'sync_bn',
+    'vis_backends',
+} - {'self', 'cfg'}
 
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,19 +67,23 @@ def load_config(name: str | Path, options: Mapping[str, Any] | None = None) -> C
 
     Args:
         name: as for :func:`find_config`.
-        options: entries to override, by dotted keys. A new top-level ``data_root``, ``train_ann``,
-            ``val_ann`` or ``test_ann`` also replaces the old one in the datasets, which copied it
-            when the file was read.
+        options: entries to override, by dotted keys. A new top-level ``data_root``, ``synth_root``,
+            ``train_ann``, ``val_ann`` or ``test_ann`` also replaces the old one in the datasets,
+            which copied it when the file was read.
 
     Returns:
         The config.
 
     Raises:
         FileNotFoundError: if there is no such config.
+        ValueError: if an option would change nothing: a misspelt top-level entry, or a variable
+            that only the config file itself used.
     """
     cfg = Config.fromfile(find_config(name))
     before = {name: cfg[name] for name in COPIED if name in cfg}
     if options:
+        for key in options:
+            _refuse_without_effect(cfg, key)
         cfg.merge_from_dict(dict(options))
     # All are found before any is replaced: a new value may be another entry's old one.
     copies = [
@@ -76,6 +96,40 @@ def load_config(name: str | Path, options: Mapping[str, Any] | None = None) -> C
     for entry, key, value in copies:
         entry[key] = value
     return cfg
+
+
+def _refuse_without_effect(cfg: Config, option: str) -> None:
+    """Raise a ValueError for an option that no part of a run would read."""
+    name = option.partition('.')[0]
+    if name in READ_LATER or (name in cfg and name in COPIED):
+        return
+    if name not in cfg:
+        close = difflib.get_close_matches(name, {*cfg, *READ_LATER}, n=3)
+        hint = f'did you mean {" or ".join(close)}?' if close else f'it has {", ".join(cfg)}'
+        raise ValueError(f'--cfg-options {option}: the config has no entry {name}; {hint}')
+    places = [
+        path for key in cfg if key in READ_LATER for path in _places(cfg[key], cfg[name], key)
+    ]
+    # Copies mostly keep their name; without one of that name, all that have the value.
+    places = [path for path in places if path.endswith(f'.{name}')] or places
+    entries = f': {", ".join(places[:8])}' if places else ''
+    raise ValueError(
+        f'--cfg-options {option}: {name} was copied to where it is used when the file was read, '
+        f'changing it now has no effect; set the entries that are used{entries}, or write a config '
+        f'of your own'
+    )
+
+
+def _places(node: Any, value: Any, path: str) -> Iterator[str]:
+    """Dotted keys below ``path`` of the entries that equal a value."""
+    if type(node) is type(value) and node == value:
+        yield path
+    elif isinstance(node, dict):
+        for key, child in node.items():
+            yield from _places(child, value, f'{path}.{key}')
+    elif isinstance(node, (list, tuple)):
+        for index, child in enumerate(node):
+            yield from _places(child, value, f'{path}.{index}')
 
 
 def load_run_config(args: argparse.Namespace) -> Config:
@@ -106,6 +160,25 @@ def walk_dicts(node: Any) -> Iterator[dict]:
 def episode_datasets(cfg: Config, part: str) -> list[dict]:
     """The ``EpisodeDataset`` dicts in a part of a config, ``'test_dataloader'`` for instance."""
     return [d for d in walk_dicts(cfg.get(part)) if d.get('type') == 'EpisodeDataset']
+
+
+def set_seed(cfg: Config, seed: int) -> None:
+    """Set ``randomness.seed``."""
+    cfg.randomness = dict(cfg.get('randomness') or {}, seed=seed)
+
+
+def seed_training_episodes(cfg: Config) -> None:
+    """Let training datasets without a seed of their own draw from ``randomness.seed``.
+
+    A checkpoint keeps that one seed, so that a resumed run draws what it would have drawn. Where
+    the config has none it is 0, not random. The evaluation lists keep theirs, or runs with
+    different seeds could not be compared.
+    """
+    seed = (cfg.get('randomness') or {}).get('seed')
+    seed = 0 if seed is None else seed
+    set_seed(cfg, seed)
+    for dataset in episode_datasets(cfg, 'train_dataloader'):
+        dataset.setdefault('seed', seed)
 
 
 def set_query_rotation(cfg: Config, part: str, degrees: float) -> None:

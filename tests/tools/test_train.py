@@ -56,6 +56,27 @@ def test_resume_takes_the_seed_of_the_checkpoint(tmp_path):
         configure('--work-dir', tmp_path, '--resume', '--seed', 6)
 
 
+@pytest.mark.parametrize('options', [['--seed', 5], ['--cfg-options', 'randomness.seed=5']])
+def test_resume_draws_what_the_first_run_would_have_drawn(tmp_path, options):
+    first = configure('--work-dir', tmp_path, *options)
+    save(tmp_path / 'epoch_1.pth', seed=first.randomness.seed)
+    resumed = configure('--work-dir', tmp_path, '--resume')
+    assert first.train_dataloader.dataset.seed == resumed.train_dataloader.dataset.seed == 5
+    assert 'seed' not in first.val_dataloader.dataset
+
+
+def test_training_datasets_follow_the_seed_unless_they_have_their_own(tmp_path):
+    config = tmp_path / 'two.py'
+    config.write_text(
+        "train_dataloader = dict(dataset=dict(type='ConcatDataset', datasets=["
+        "dict(type='EpisodeDataset'), dict(type='EpisodeDataset', seed=7)]))\n"
+    )
+    for argv, seed in (([], 0), (['--seed', '3'], 3)):
+        cfg = tool.configure(tool.parse_args([str(config), *argv]))
+        assert [d.seed for d in cfg.train_dataloader.dataset.datasets] == [seed, 7]
+        assert cfg.randomness.seed == seed
+
+
 def test_resume_from_a_given_file(tmp_path):
     path = save(tmp_path / 'mine.pth', seed=0)
     assert configure('--work-dir', tmp_path / 'run', '--resume', path).load_from == str(path)
