@@ -93,7 +93,8 @@ def write_report(scores: dict[int, dict], start_dir: Path, data: Path) -> None:
         f'took {minutes[0]:.0f} minutes on the synthetic set and {minutes[1]:.0f} on the mixture, '
         f'on a machine of {os.cpu_count()} CPU cores, from random weights. The last checkpoint is '
         'tested, one seed. Many images are frames of one recording: no benchmark result.\n\n'
-        f'{table(scores)}\n\nAUROC of the confidence for "within 0.1": {aurocs}.\n\n![predictions](fmmp_minicape.png)\n'
+        f'{table(scores)}\n\nAUROC of the confidence for "within 0.1": {aurocs}.\n\n'
+        '![predictions](fmmp_minicape.png)\n'
     )
     print(table(scores))
 
