@@ -70,7 +70,7 @@ def read_json(path: str | Path) -> object:
     if not path.is_file():
         raise FileNotFoundError(f'{path}: there is no such annotation file')
     try:
-        with path.open(encoding='utf-8') as file:
+        with path.open(encoding='utf-8-sig') as file:
             return json.load(file)
     except UnicodeDecodeError as error:
         raise ValueError(f'{path}: not a JSON text file ({error})') from error

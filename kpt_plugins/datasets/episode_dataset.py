@@ -10,6 +10,8 @@ from mmengine.dataset import Compose
 from mmpose.registry import DATASETS, TRANSFORMS
 from torch.utils.data import Dataset
 
+from kpt_plugins.datasets.transforms import KeypointPadding
+
 
 def generator(*key: int) -> np.random.Generator:
     """A random generator that depends on the key alone."""
@@ -60,7 +62,8 @@ class EpisodeDataset(Dataset):
             +- this many degrees.
 
     Raises:
-        ValueError: If a category has too few instances for one episode.
+        ValueError: If an argument is out of range or only for ``test_mode``, if a category has too
+            few instances for one episode, or more keypoints than the pipeline pads to.
     """
 
     def __init__(
@@ -75,6 +78,19 @@ class EpisodeDataset(Dataset):
         legacy_sampling: bool = False,
         query_rotation: float = 0.0,
     ) -> None:
+        for name, value, least in (
+            ('num_shots', num_shots, 1),
+            ('num_queries', num_queries, 1),
+            ('num_episodes', 1 if num_episodes is None else num_episodes, 1),
+            ('seed', seed, 0),
+        ):
+            if value < least:
+                raise ValueError(f'EpisodeDataset: {name}={value}, expected at least {least}')
+        if not test_mode and (legacy_sampling or query_rotation):
+            raise ValueError(
+                f'EpisodeDataset: legacy_sampling={legacy_sampling} and query_rotation='
+                f'{query_rotation} are for evaluation alone, but test_mode=False'
+            )
         self.dataset = DATASETS.build(dataset)
         self.pipeline = Compose([TRANSFORMS.build(transform) for transform in pipeline])
         self.num_shots = num_shots
@@ -89,6 +105,7 @@ class EpisodeDataset(Dataset):
         self.category_ids = list(self.dataset.categories)
         self.members = {c: self.dataset.indices_of(c) for c in self.category_ids}
         self._refuse_small_categories()
+        self._refuse_large_categories()
         if test_mode:
             num_episodes = 200 if num_episodes is None else num_episodes
             draw = self._legacy_list if legacy_sampling else self._seeded_list
@@ -114,6 +131,25 @@ class EpisodeDataset(Dataset):
                 f'are, by category id: {found}. Lower num_shots or num_queries, or leave the '
                 f'category out with category_ids.'
             )
+
+    def _refuse_large_categories(self) -> None:
+        """At construction, not hours later when such a category is drawn."""
+        for place, transform in enumerate(self.pipeline.transforms):
+            if not isinstance(transform, KeypointPadding):
+                continue
+            size = transform.num_keypoints
+            large = [
+                f'{c} ({category.name}): {category.num_keypoints}'
+                for c, category in self.dataset.categories.items()
+                if category.num_keypoints > size
+            ]
+            if large:
+                raise ValueError(
+                    f'{self.dataset.ann_file}: more keypoints than KeypointPadding.num_keypoints='
+                    f'{size} have, by category id: {"; ".join(large)}. Raise '
+                    f'train_dataloader.dataset.pipeline.{place}.num_keypoints and those of '
+                    f'val_dataloader and test_dataloader, or num_keypoints in the config file.'
+                )
 
     def _seeded_list(self, num_episodes: int) -> list[tuple[int, np.ndarray, int]]:
         """Evaluation pairs (category id, supports, query), one generator an episode."""

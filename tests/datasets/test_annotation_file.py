@@ -10,6 +10,7 @@ from kpt_plugins.datasets.annotation_file import (
     WARNING,
     find_structure_problems,
     load_annotation_file,
+    read_json,
 )
 from tests.helpers import coco_file, write_json
 
@@ -118,3 +119,9 @@ def test_binary_file(tmp_path):
     (tmp_path / 'a.json').write_bytes(b'\x89PNG\xff\xfe')
     with pytest.raises(ValueError, match='not a JSON text file'):
         load_annotation_file(tmp_path / 'a.json')
+
+
+def test_byte_order_mark(tmp_path):
+    path = tmp_path / 'windows.json'
+    path.write_text('{"images": []}', encoding='utf-8-sig')
+    assert read_json(path) == {'images': []}

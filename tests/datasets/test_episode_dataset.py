@@ -369,3 +369,18 @@ def test_seeded_depends_on_the_whole_key():
 
     assert draw(1, 2) == draw(1, 2)
     assert len({draw(*key) for key in ((1, 2), (2, 1), (1, 3), (1, 2, 0, 1))}) == 4
+
+
+@pytest.mark.parametrize(
+    'wrong',
+    [dict(num_shots=0), dict(num_episodes=0), dict(seed=-1), dict(query_rotation=10.0)],
+)
+def test_arguments_out_of_range(tiny_mp100, wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        build(tiny_mp100, **wrong)
+
+
+def test_category_larger_than_the_padding(tiny_mp100):
+    pipeline = [dict(EPISODE[0], num_keypoints=2), *EPISODE[1:]]
+    with pytest.raises(ValueError, match=r'KeypointPadding.num_keypoints=2 .*pipeline\.0\.num'):
+        build(tiny_mp100, pipeline=pipeline)
