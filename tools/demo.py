@@ -35,6 +35,7 @@ TRAIN_KEYS = (
     'train_cfg',
     'optim_wrapper',
     'param_scheduler',
+    'custom_hooks',
     'randomness',
 )
 
