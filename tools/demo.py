@@ -25,6 +25,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from kpt_plugins.apis.run_config import seed_training_episodes
 from kpt_plugins.evaluation import format_scores
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,6 +61,7 @@ def data_root() -> Path:
 
 def training_part(cfg: Config) -> dict[str, Any]:
     """Return the entries of a config that the trained weights depend on."""
+    seed_training_episodes(cfg)  # as tools/train.py does, whose config this is compared with
     return {key: value for key, value in cfg.to_dict().items() if key in TRAIN_KEYS}
 
 

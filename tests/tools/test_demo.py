@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from kpt_plugins.apis.run_config import seed_training_episodes
+
 ROOT = Path(__file__).resolve().parents[2]
 spec = importlib.util.spec_from_file_location('demo', ROOT / 'tools' / 'demo.py')
 demo = importlib.util.module_from_spec(spec)
@@ -19,8 +21,12 @@ SCORES = dict.fromkeys(KEYS, 0.5) | dict(
 
 
 def write_config(lr: float) -> None:
-    text = f'train_cfg = dict(by_epoch=True, max_epochs=2)\noptim_wrapper = dict(lr={lr})\n'
-    Path('tiny.py').write_text(text)
+    lines = [
+        'train_cfg = dict(by_epoch=True, max_epochs=2)',
+        f'optim_wrapper = dict(lr={lr})',
+        "train_dataloader = dict(dataset=dict(type='EpisodeDataset'))",
+    ]
+    Path('tiny.py').write_text('\n'.join(lines))
 
 
 class FakeTools:
@@ -38,6 +44,9 @@ class FakeTools:
             assert '--resume' in args
             work_dir.mkdir(parents=True, exist_ok=True)
             cfg = demo.Config.fromfile(args[0])
+            # what tools/train.py adds before it writes the config down
+            seed_training_episodes(cfg)
+            assert cfg.train_dataloader.dataset.seed == 0
             cfg.work_dir = str(work_dir)
             cfg.dump(str(work_dir / Path(args[0]).name))
             (work_dir / 'epoch_1.pth').touch()
