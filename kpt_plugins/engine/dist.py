@@ -12,6 +12,7 @@ import atexit
 import datetime
 import os
 import subprocess
+import sys
 
 import torch.distributed as torch_dist
 from mmengine.config import Config
@@ -89,8 +90,14 @@ def init_cpu_distributed(launcher: str = 'pytorch', timeout: float = 1800) -> No
 
 
 def destroy_process_group() -> None:
-    """End the process group, if there is one; without it torch warns about leaked resources."""
+    """End the process group, if there is one; without it torch warns about leaked resources.
+
+    After a run without error all processes end it together: one that is gone may abort another that
+    still talks to it. After an error nobody is waited for.
+    """
     if torch_dist.is_available() and torch_dist.is_initialized():
+        if getattr(sys, 'last_value', None) is None:
+            torch_dist.barrier()
         torch_dist.destroy_process_group()
 
 

@@ -26,7 +26,7 @@ def write_config(lr: float) -> None:
         f'optim_wrapper = dict(lr={lr})',
         "train_dataloader = dict(dataset=dict(type='EpisodeDataset'))",
     ]
-    Path('tiny.py').write_text('\n'.join(lines))
+    Path('tiny.py').write_text('\n'.join(lines) + '\n')
 
 
 class FakeTools:
@@ -67,9 +67,7 @@ def tools(tmp_path, monkeypatch):
     tools = FakeTools()
     monkeypatch.setattr(demo, 'run_tool', tools)
     monkeypatch.chdir(tmp_path)
-    Path('tiny.py').write_text(
-        'train_cfg = dict(by_epoch=True, max_epochs=2)\noptim_wrapper = dict(lr=0.1)\n'
-    )
+    write_config(0.1)
     return tools
 
 
@@ -113,9 +111,7 @@ def test_results_older_than_the_checkpoint_are_made_again(tools):
 
 def test_a_run_of_another_config_is_set_aside(tools):
     demo.main(['--config', 'tiny.py'])
-    Path('tiny.py').write_text(
-        'train_cfg = dict(by_epoch=True, max_epochs=2)\noptim_wrapper = dict(lr=0.2)\n'
-    )
+    write_config(0.2)
     tools.calls.clear()
     demo.main(['--config', 'tiny.py'])
     assert 'train.py' in tools.calls
