@@ -4,7 +4,7 @@
 #       train_ann=annotations/train.json val_ann=annotations/val.json test_ann=annotations/test.json
 #
 # Below data_root lie the annotation files and images/. Train, val and test should have different
-# categories if the model is to work on new ones. A few categories alone teach it little: half of the
+# categories if the model is to work on new ones. A few categories teach it little: half of the
 # training pairs come from the synthetic set (python tools/make_synthetic.py), and it helps to start
 # from the model that `make demo` trains on it: load_from=work_dirs/fmmp_synth/epoch_9.pth.
 _base_ = 'fmmp_synth.py'
