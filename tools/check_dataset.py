@@ -1,4 +1,4 @@
-"""Check a keypoint data set: annotation file, skeletons, images.
+r"""Check a keypoint data set: annotation file, skeletons, images.
 
 Prints a table of the categories and every kind of problem with examples. Exits with 1 where
 there are errors, so that a script can stop before it trains on them.

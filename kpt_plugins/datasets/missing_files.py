@@ -30,8 +30,14 @@ def require_paths(ann_file: str, image_dir: str, data_root: str) -> None:
         if not found:
             raise FileNotFoundError(
                 f'{path}: there is no such {what} ({osp.abspath(path)}).'
-                f'{_mp100_help(ann_file, data_root)}'
+                f'{_mp100_help(ann_file, data_root)}{_synthetic_help(ann_file)}'
             )
+
+
+def _synthetic_help(ann_file: str) -> str:
+    if not osp.basename(ann_file).startswith('synth_'):
+        return ''
+    return ' The synthetic set is made by `python tools/make_synthetic.py`.'
 
 
 def find_missing(image_dir: str, instances: Sequence[Instance]) -> tuple[list[str], int]:

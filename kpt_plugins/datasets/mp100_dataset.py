@@ -117,6 +117,12 @@ class MP100Dataset(BaseDataset):
             category_ids = get_category_ids(split, subset)
         # Keys are strings where the config came from JSON or the command line.
         self.skeletons = {int(k): v for k, v in (skeletons or {}).items()}
+        if isinstance(category_ids, int):
+            category_ids = [category_ids]
+        if isinstance(category_ids, str):
+            raise ValueError(
+                f'category_ids must be an id or a list of ids, got the string {category_ids!r}'
+            )
         self.category_ids = None if category_ids is None else [int(i) for i in category_ids]
         self.skeleton_base = skeleton_base
         self.skeleton_fallback = skeleton_fallback

@@ -552,3 +552,15 @@ def test_livestock(kpt_data, animal, count):
     (category,) = dataset.categories.values()
     assert len(dataset) == count and category.num_keypoints == 18
     assert category.skeleton.tolist()[:2] == [[0, 1], [1, 2]]
+
+
+def test_category_ids_may_be_one_id_but_no_string(tiny_mp100):
+    options = dict(
+        data_root=str(tiny_mp100),
+        ann_file='annotations/mp100_split1_val.json',
+        data_prefix=dict(img='images'),
+    )
+    first = next(iter(MP100Dataset(**options).categories))
+    assert list(MP100Dataset(**options, category_ids=first).categories) == [first]
+    with pytest.raises(ValueError, match="category_ids .* got the string '12'"):
+        MP100Dataset(**options, category_ids='12')

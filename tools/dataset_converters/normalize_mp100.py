@@ -1,4 +1,4 @@
-"""Make MP-100 annotation files (official, PoseAnything's, or any COCO-like ones) uniform.
+r"""Make MP-100 annotation files (official, PoseAnything's, or any COCO-like ones) uniform.
 
 Skeletons become zero-based and are checked against the number of keypoints, every category gets
 as many keypoint names as keypoints, and the report names the categories without links. Several

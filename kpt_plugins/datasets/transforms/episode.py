@@ -54,6 +54,11 @@ class KeypointPadding(BaseTransform):
             raise ValueError(
                 f"KeypointPadding: mode must be 'mixup', 'eqdiv' or 'zero', got {mode!r}"
             )
+        if alpha <= 0 or not 0 <= probability <= 1:
+            raise ValueError(
+                f'KeypointPadding: alpha must be above 0 and probability in [0, 1], got {alpha} '
+                f'and {probability}'
+            )
         self.mode = mode
         self.num_keypoints = num_keypoints
         self.alpha = alpha
@@ -106,6 +111,10 @@ class StructuralReferences(BaseTransform):
         if structure not in ('skeleton', 'self'):
             raise ValueError(
                 f"StructuralReferences: structure must be 'skeleton' or 'self', got {structure!r}"
+            )
+        if num_references < 1:
+            raise ValueError(
+                f'StructuralReferences: num_references must be at least 1, got {num_references}'
             )
         self.num_references = num_references
         self.structure = structure

@@ -212,3 +212,14 @@ class TestPackEpisode:
             del image['bbox_rotation']
         matrix = PackEpisode()(given)['data_samples'].metainfo['crop_to_image']
         np.testing.assert_allclose(matrix, [[2, 0, -14], [0, 2, 2]], atol=1e-4)
+
+
+@pytest.mark.parametrize('options', [dict(alpha=0), dict(probability=2), dict(probability=-0.1)])
+def test_padding_refuses_options_out_of_range(options):
+    with pytest.raises(ValueError, match='alpha must be above 0 and probability in'):
+        KeypointPadding(**options)
+
+
+def test_references_refuse_an_empty_list():
+    with pytest.raises(ValueError, match='num_references must be at least 1, got 0'):
+        StructuralReferences(0)
