@@ -125,11 +125,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         return
     metrics = [m for m in runner.test_evaluator.metrics if isinstance(m, EpisodeKeypointMetric)]
     scores = nested_scores(flat, metrics)
-    if args.out:
-        write_json(args.out, scores)
     for thresholds in dict.fromkeys(metric.thresholds for metric in metrics):
         rows = [(m.prefix, scores[m.prefix]) for m in metrics if m.thresholds == thresholds]
         print(f'\n{format_scores(rows, thresholds)}')
+    # Last, so that a disk that refuses the file does not take the table with it.
+    if args.out:
+        write_json(args.out, scores)
 
 
 if __name__ == '__main__':
