@@ -220,6 +220,7 @@ class EpisodeDataset(Dataset):
             size = np.asarray(images[0]['input_size'], np.float32)
             points = np.concatenate([image['transformed_keypoints'] for image in images]) / size
             visible = np.concatenate([image['keypoints_visible'] for image in images]) > 0
+            points[~visible] = 0.0  # their coordinates are nobody's
             episode = dict(
                 images=images,
                 points=points.astype(np.float32),

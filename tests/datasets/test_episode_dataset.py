@@ -305,6 +305,7 @@ class TestItem:
             side = 1.25 * max(x2 - x1, y2 - y1)
             corner = np.array([x1 + x2, y1 + y2]) / 2 - side / 2
             expected = (record['keypoints'][0] - corner) / side
+            expected[record['keypoints_visible'][0] == 0] = 0
             np.testing.assert_allclose(item['points'][number], expected, atol=1e-4)
 
     def test_support_without_visible_keypoint(self, tiny_mp100):
@@ -320,6 +321,7 @@ class TestItem:
         dataset.dataset.get_data_info = hidden
         item = dataset[0]
         assert not item['data_samples'].episode.visible.any()
+        assert not item['data_samples'].episode.points.any()
 
     def test_metainfo_is_the_records(self, tiny_mp100):
         dataset = build(tiny_mp100)
