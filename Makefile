@@ -1,10 +1,10 @@
 # `make` lists the targets. Variables: VENV, PYTHON, TORCH_FILE, TORCH_INDEX, SYSTEM_TORCH,
-# MMCV_OPS, WHEELHOUSE (docs/install.md); TESTS and PYTEST_ARGS for `make test`.
+# MMCV_OPS, WHEELHOUSE, REINSTALL (docs/install.md); TESTS and PYTEST_ARGS for `make test`.
 
 VENV ?= .venv
 TESTS ?= tests
 PYTEST_ARGS ?=
-export VENV PYTHON TORCH_FILE TORCH_INDEX SYSTEM_TORCH MMCV_OPS WHEELHOUSE
+export VENV PYTHON TORCH_FILE TORCH_INDEX SYSTEM_TORCH MMCV_OPS WHEELHOUSE REINSTALL
 
 BIN = $(VENV)/bin
 CODE = kpt_plugins tools tests configs setup.py $(wildcard benchmarks examples)

@@ -56,7 +56,8 @@ class Sandbox:
         compiler.write_text('#!/bin/sh\necho some compiler\n')
         python.chmod(0o755)
         compiler.chmod(0o755)
-        names = ('VENV', 'TORCH_FILE', 'TORCH_INDEX', 'SYSTEM_TORCH', 'MMCV_OPS', 'WHEELHOUSE')
+        names = ('VENV', 'TORCH_FILE', 'TORCH_INDEX', 'SYSTEM_TORCH', 'MMCV_OPS')
+        names += ('WHEELHOUSE', 'REINSTALL')
         self.env = {k: v for k, v in os.environ.items() if k not in (*names, 'PYTHONPATH')}
         self.env.update(
             PYTHON=str(python), CXX=str(compiler), HEADERS=str(folder), LOG=str(self.log)
@@ -200,6 +201,39 @@ def test_a_new_pin_redoes_what_depends_on_it(sandbox):
     assert sandbox.called('lock.txt') and not sandbox.called('pip wheel')
 
 
+@pytest.mark.parametrize(
+    ('stage', 'parts'),
+    [
+        ('torch', ['torch.txt']),
+        ('wheels', ['build.txt', 'lock.txt']),
+        ('mmcv', ['pip wheel', 'onedl_mmcv-0.whl']),
+        ('sources', ['onedl-mmdetection==', 'xtcocotools==']),
+        ('package', ['-e .']),
+    ],
+)
+def test_reinstall_replaces_what_stamps_and_pip_take_for_installed(sandbox, stage, parts):
+    sandbox.run()
+    done = sandbox.run(REINSTALL=stage)
+    assert done.returncode == 0, done.stderr
+    assert sandbox.calls[-1] == 'doctor'
+    assert len(sandbox.calls) == len(parts) + 1
+    for call, part in zip(sandbox.calls, parts, strict=False):
+        assert part in call and ('--force-reinstall' in call or call.startswith('pip wheel'))
+    sandbox.run()
+    assert sandbox.calls == []
+
+
+def test_reinstall_of_several_stages_and_of_all(sandbox):
+    sandbox.run(REINSTALL='all')  # in a new environment too
+    assert sandbox.stamps == set(STAGES)
+    sandbox.run(REINSTALL='wheels package')
+    assert sandbox.called('lock.txt') and sandbox.called('-e .') and not sandbox.called('torch.txt')
+    sandbox.run(REINSTALL='all')
+    installs = [call for call in sandbox.calls if call.startswith('pip install')]
+    assert len(installs) == 7 and all('--force-reinstall' in call for call in installs)
+    assert 'venv' not in sandbox.calls
+
+
 def test_another_source_of_torch(sandbox, tmp_path):
     sandbox.run(TORCH_INDEX='https://example.org/cpu')
     assert sandbox.called('--index-url https://example.org/cpu', 'torch.txt')
@@ -234,6 +268,10 @@ def test_offline_takes_our_own_xtcocotools(sandbox, tmp_path):
         (
             dict(TORCH_FILE='requirements/none.txt'),
             'TORCH_FILE=requirements/none.txt: no such file',
+        ),
+        (
+            dict(REINSTALL='wheels mmpose'),
+            'REINSTALL=mmpose: expected all, or of torch wheels mmcv sources package',
         ),
         (dict(WHEELHOUSE='nowhere'), 'WHEELHOUSE=nowhere: no such folder'),
     ],

@@ -20,6 +20,7 @@ import io
 import json
 import subprocess
 import sys
+import traceback
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -29,7 +30,18 @@ ROOT = Path(__file__).resolve().parents[1]
 IN_VENV = sys.prefix != sys.base_prefix
 VENV = sys.prefix if IN_VENV and Path(sys.prefix) != ROOT / '.venv' else '.venv'
 INSTALL = 'make install' if VENV == '.venv' else f'make install VENV={VENV}'
-FRESH = f'rm -rf {VENV}/.stamps && {INSTALL}'
+PIP = f'{sys.executable} -m pip'
+# Which stage of tools/install.sh brings a package, by import name; `wheels` brings all others.
+STAGES = {
+    'torch': 'torch',
+    'torchvision': 'torch',
+    'devices': 'torch',
+    'mmcv': 'mmcv',
+    'mmcv ops': 'mmcv',
+    'mmdet': 'sources',
+    'xtcocotools': 'sources',
+    'kpt_plugins': 'package',
+}
 MARK = '@doctor '  # begins the child's lines among what imported packages print
 # Import name, and whether training needs it.
 PACKAGES = (
@@ -88,6 +100,41 @@ def version_tuple(text: str) -> tuple[int, ...]:
     return tuple(numbers)
 
 
+def reinstall(stage: str) -> str:
+    """Return the command that installs a stage again.
+
+    A plain `make install` trusts its stamps, and pip the metadata of what is installed; neither
+    sees that files are gone or replaced.
+    """
+    return f'{INSTALL} REINSTALL={stage}'
+
+
+def stage_of(name: str) -> str:
+    """Return the stage of tools/install.sh that brings a package."""
+    return STAGES.get(name, 'wheels')
+
+
+def culprit(name: str, error: BaseException) -> str:
+    """Return the package that an import failed in: the missing one, or the innermost installed one
+    in the traceback; by default the one that was imported."""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return error.name.partition('.')[0]
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        parts = Path(frame.filename).parts
+        if 'site-packages' in parts:
+            return parts[parts.index('site-packages') + 1].removesuffix('.py')
+    return name
+
+
+def check_environment() -> list[Check]:
+    """Notice that this is not the Python that `make install` set up."""
+    python = ROOT / '.venv' / 'bin' / 'python'
+    if IN_VENV or not python.exists():
+        return []
+    detail = f'{sys.executable} is outside of the environment in .venv'
+    return [Check('environment', 'warn', detail, '.venv/bin/python tools/doctor.py')]
+
+
 def check_python(version: tuple[int, ...] = sys.version_info[:3]) -> Check:
     """Python 3.13 has no xtcocotools, and below 3.10 most of the pins end."""
     text = '.'.join(map(str, version))
@@ -111,7 +158,8 @@ def check_rivals(installed: set[str]) -> list[Check]:
         if len(found) > 1:
             detail = f'{" and ".join(found)} are both installed and overwrite each other'
             # Removing one takes files of the other with it, so both go.
-            repair = f'pip uninstall -y {" ".join(found)} && {FRESH}'
+            again = reinstall(stage_of(import_name))
+            repair = f'{PIP} uninstall -y {" ".join(found)} && {again}'
             checks.append(Check(import_name, 'fail', detail, repair))
     return checks
 
@@ -122,12 +170,13 @@ def check_import(name: str, needed: bool) -> Check:
     try:
         module = importlib.import_module(name)
     except ModuleNotFoundError as error:
-        if error.name == name:
-            return Check(name, bad, 'not installed', INSTALL)
-        return Check(name, bad, f'does not import: {error}', INSTALL)
+        missing = error.name == name
+        detail = 'not installed' if missing else f'does not import: {error}'
+        return Check(name, bad, detail, reinstall(stage_of(culprit(name, error))))
     except Exception as error:  # whatever a broken package raises is the finding
         first_line = (str(error).splitlines() or [''])[0]
-        return Check(name, bad, f'does not import: {type(error).__name__}: {first_line}', INSTALL)
+        detail = f'does not import: {type(error).__name__}: {first_line}'
+        return Check(name, bad, detail, reinstall(stage_of(culprit(name, error))))
     version = str(getattr(module, '__version__', '')) or distribution_version(name)
     problem = version_problem(name, version)
     return Check(name, *problem) if problem else Check(name, 'ok', version)
@@ -145,12 +194,12 @@ def version_problem(name: str, version: str) -> tuple[str, str, str] | None:
     """Return status, detail and repair for versions known not to work."""
     number = version_tuple(version)
     if name == 'torch' and not (2, 4) <= number[:2] <= (2, 13):
-        return 'warn', f'{version}; tested are 2.4 to 2.13', INSTALL
+        return 'warn', f'{version}; tested are 2.4 to 2.13', reinstall('torch')
     if name == 'numpy' and number[:2] >= (2, 4):
-        repair = "pip install 'numpy<2.4'"
-        return 'fail', f'{version}; from 2.4 on mmpose cannot draw nor build some datasets', repair
+        detail = f'{version}; from 2.4 on mmpose cannot draw nor build some datasets'
+        return 'fail', detail, reinstall('wheels')
     if name == 'mmpose' and number[:1] != (1,):
-        return 'fail', f'{version}; needed is 1.x', INSTALL
+        return 'fail', f'{version}; needed is 1.x', reinstall('wheels')
     return None
 
 
@@ -194,10 +243,10 @@ def check_repairs() -> list[Check]:
     if ops == 'none':
         reason = sys.modules['mmcv._ext'].reason
         detail = f'none ({reason}): DEKR, two-stage detectors and, on GPU, EDPose will not work'
-        checks.append(Check('mmcv ops', 'warn', detail, f'{INSTALL} MMCV_OPS=1'))
+        checks.append(Check('mmcv ops', 'warn', detail, f'{reinstall("mmcv")} MMCV_OPS=1'))
     elif ops == 'cpu' and torch.cuda.is_available():
         detail = 'CPU only: on GPU, multi-scale deformable attention runs in plain PyTorch'
-        repair = f'install nvcc, then rm -rf {VENV}/.stamps/mmcv && {INSTALL} MMCV_OPS=1'
+        repair = f'install nvcc, then {reinstall("mmcv")} MMCV_OPS=1'
         checks.append(Check('mmcv ops', 'warn', detail, repair))
     else:
         devices = 'CPU and CUDA' if ops == 'cuda' else 'CPU'
@@ -242,7 +291,7 @@ def run_child() -> None:
             except Exception as error:
                 first_line = (str(error).splitlines() or [''])[0]
                 detail = f'{type(error).__name__}: {first_line}'
-                checks = [Check(name, 'fail', detail, INSTALL)]
+                checks = [Check(name, 'fail', detail, reinstall(stage_of(culprit(name, error))))]
         print(MARK + json.dumps({'checks': [asdict(c) for c in checks]}), file=out, flush=True)
     print(MARK + json.dumps({'begin': None}), file=out, flush=True)
 
@@ -267,7 +316,9 @@ def read_child(text: str, returncode: int) -> list[Check]:
             running = message['begin']
     if running is not None:
         detail = f'the process died while this was imported (status {returncode})'
-        checks.append(Check(running, 'fail', detail, FRESH))
+        # what is imported last imports all the others
+        stage = 'all' if running in ('start', 'kpt_plugins') else stage_of(running)
+        checks.append(Check(running, 'fail', detail, reinstall(stage)))
     return merge(checks)
 
 
@@ -276,7 +327,12 @@ def diagnose() -> list[Check]:
     command = [sys.executable, str(Path(__file__).resolve()), '--child']
     child = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     rivals = check_rivals(installed_distributions())
-    return [check_python(), *rivals, *read_child(child.stdout, child.returncode)]
+    return [
+        check_python(),
+        *check_environment(),
+        *rivals,
+        *read_child(child.stdout, child.returncode),
+    ]
 
 
 def format_report(checks: list[Check]) -> str:

@@ -8,13 +8,15 @@
 #   SYSTEM_TORCH=1                  use the torch that PYTHON already has
 #   MMCV_OPS=auto|0|1               compile mmcv's operators: where possible, never, or fail
 #   WHEELHOUSE=FOLDER               offline: take every package from this folder
+#   REINSTALL="wheels sources"      repeat these stages and replace what is installed, or `all`
 # PYTHON and the settings of torch hold for later runs in the same environment.
 #
 # One requirements file cannot do this: three packages are built from source against the installed
 # torch and numpy, several declare requirements that nothing imports and that cannot be built, and
 # pip has no switches per package. So it goes in stages. A stage that ended leaves a stamp with a
 # hash of its inputs, and is not repeated while that hash is the same; one that was killed has no
-# stamp, and its half-installed packages are removed before it runs again.
+# stamp, and its half-installed packages are removed before it runs again. A stamp does not see what
+# became of the packages since, and neither does pip, hence REINSTALL.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -25,8 +27,10 @@ TORCH_INDEX=${TORCH_INDEX:-}
 SYSTEM_TORCH=${SYSTEM_TORCH:-}
 MMCV_OPS=${MMCV_OPS:-auto}
 WHEELHOUSE=${WHEELHOUSE:-}
+REINSTALL=${REINSTALL:-}
 
 STAGES=7
+REPEATABLE='torch wheels mmcv sources package'
 stage_number=0
 stamps=$VENV/.stamps
 scratch=$VENV/.scratch
@@ -49,7 +53,16 @@ remember_settings() {
   done
 }
 
-pip_install() { "$py" -m pip install -q "$@"; }
+pip_install() { "$py" -m pip install -q "${replace[@]}" "$@"; }
+
+forget_stages() { # the stamps of what is to be repeated
+  local name
+  [ "$REINSTALL" != all ] || REINSTALL=$REPEATABLE
+  for name in $REINSTALL; do
+    case " $REPEATABLE " in *" $name "*) ;; *) fail "REINSTALL=$name: expected all, or of $REPEATABLE" ;; esac
+    rm -f "$stamps/$name" "$stamps/check"
+  done
+}
 
 find_python() {
   local candidate version
@@ -87,6 +100,8 @@ stage() { # NAME KEY TEXT COMMAND...
   rm -f "$stamps/$name"
   [ "$name" = venv ] || sweep_half_installed
   outcome=''
+  replace=()
+  case " $REINSTALL " in *" $name "*) replace=(--force-reinstall) ;; esac
   "$@"
   mark_done "$name" "$key$outcome"
 }
@@ -112,7 +127,7 @@ install_torch() {
   elif [ -n "$TORCH_INDEX" ]; then source=(--index-url "$TORCH_INDEX"); fi
   # The lock as constraints: numpy and pillow come along as dependencies, in the right versions.
   # Not quiet: gigabytes without a sign of life look like a hang.
-  "$py" -m pip install "${source[@]}" -r "$TORCH_FILE" -c requirements/lock.txt
+  "$py" -m pip install "${replace[@]}" "${source[@]}" -r "$TORCH_FILE" -c requirements/lock.txt
 }
 
 install_wheels() {
@@ -272,6 +287,7 @@ main() {
     rm -rf "$stamps" "$VENV/bin" "$VENV/lib" "$VENV/lib64" "$VENV/include"
   fi
 
+  forget_stages
   remember_settings
   TORCH_FILE=${TORCH_FILE:-requirements/torch.txt}
   SYSTEM_TORCH=${SYSTEM_TORCH:-0}

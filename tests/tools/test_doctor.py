@@ -2,6 +2,8 @@
 
 import importlib.util
 import json
+import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -45,7 +47,7 @@ def test_it_runs_where_nothing_is_installed():
     )
     assert done.returncode == 1, done.stderr
     assert 'fail  torch' in done.stdout and 'not installed' in done.stdout
-    assert 'repair: make install' in done.stdout
+    assert 'repair: make install REINSTALL=torch' in done.stdout
     assert 'could NOT run' in done.stdout
 
 
@@ -64,11 +66,53 @@ def test_a_broken_package_is_named_with_its_error(tmp_path, monkeypatch):
     (tmp_path / 'needs_other.py').write_text('import surely_not_there')
     monkeypatch.syspath_prepend(tmp_path)
     check = doctor.check_import('brokenpkg', needed=True)
-    assert (check.status, check.repair) == ('fail', doctor.INSTALL)
+    assert (check.status, check.repair) == ('fail', f'{doctor.INSTALL} REINSTALL=wheels')
     assert check.detail == 'does not import: AttributeError: no such thing'
     assert doctor.check_import('brokenpkg', needed=False).status == 'warn'
     assert 'surely_not_there' in doctor.check_import('needs_other', needed=True).detail
     assert doctor.check_import('surely_not_there', True).detail == 'not installed'
+
+
+@pytest.mark.parametrize(
+    ('path', 'stage'),
+    [
+        ('site-packages/mmcv/ops/a.py', 'mmcv'),
+        ('site-packages/scipy/a.py', 'wheels'),
+        ('site-packages/xtcocotools/a.py', 'sources'),
+        ('elsewhere/a.py', 'torch'),
+    ],
+)
+def test_the_stage_of_the_package_that_raised_is_repeated(tmp_path, path, stage):
+    (tmp_path / path).parent.mkdir(parents=True)
+    (tmp_path / path).write_text('raise ImportError("undefined symbol")')
+    with pytest.raises(ImportError) as found:
+        runpy.run_path(str(tmp_path / path))
+    assert doctor.stage_of(doctor.culprit('torch', found.value)) == stage
+
+
+def test_a_missing_module_names_its_own_stage():
+    error = ModuleNotFoundError("No module named 'mmcv.ops'", name='mmcv.ops')
+    assert doctor.stage_of(doctor.culprit('mmpose', error)) == 'mmcv'
+    error = ModuleNotFoundError("No module named 'addict'", name='addict')
+    assert doctor.stage_of(doctor.culprit('mmcv', error)) == 'wheels'
+
+
+def test_every_stage_that_a_repair_names_can_be_repeated():
+    script = (DOCTOR.parent / 'install.sh').read_text()
+    known = re.search("^REPEATABLE='(.*)'$", script, re.MULTILINE)[1].split()
+    assert {*doctor.STAGES.values(), doctor.stage_of('numpy')} == set(known)
+
+
+def test_another_python_than_that_of_the_environment_is_noticed(monkeypatch, tmp_path):
+    monkeypatch.setattr(doctor, 'ROOT', tmp_path)
+    monkeypatch.setattr(doctor, 'IN_VENV', False)
+    assert doctor.check_environment() == []
+    (tmp_path / '.venv' / 'bin').mkdir(parents=True)
+    (tmp_path / '.venv' / 'bin' / 'python').touch()
+    (check,) = doctor.check_environment()
+    assert (check.status, check.repair) == ('warn', '.venv/bin/python tools/doctor.py')
+    monkeypatch.setattr(doctor, 'IN_VENV', True)
+    assert doctor.check_environment() == []
 
 
 def test_a_package_that_kills_the_process_is_found():
@@ -81,7 +125,9 @@ def test_a_package_that_kills_the_process_is_found():
     checks = doctor.read_child(text, returncode=-11)
     assert [(c.name, c.status) for c in checks] == [('torch', 'ok'), ('mmcv ops', 'fail')]
     assert 'died' in checks[-1].detail and '-11' in checks[-1].detail
-    assert doctor.read_child('', returncode=1)[0].status == 'fail'
+    assert checks[-1].repair.endswith(' REINSTALL=mmcv')
+    dead = doctor.read_child('', returncode=1)[0]
+    assert dead.status == 'fail' and dead.repair.endswith(' REINSTALL=all')
 
 
 def test_a_later_check_replaces_an_earlier_one_of_the_same_name():
@@ -126,7 +172,8 @@ def test_packages_that_overwrite_each_other():
     both = {'mmcv', 'onedl-mmcv', 'opencv-python', 'opencv-python-headless'}
     checks = doctor.check_rivals(both)
     assert [(c.name, c.status) for c in checks] == [('mmcv', 'fail'), ('cv2', 'fail')]
-    assert 'pip uninstall -y mmcv onedl-mmcv' in checks[0].repair
+    assert f'{sys.executable} -m pip uninstall -y mmcv onedl-mmcv && ' in checks[0].repair
+    assert [check.repair.rpartition('=')[2] for check in checks] == ['mmcv', 'wheels']
 
 
 def test_report_shows_repairs_below_their_lines():
