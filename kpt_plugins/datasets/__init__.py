@@ -2,6 +2,7 @@
 
 from . import transforms
 from .episode_dataset import EpisodeDataset
+from .keypoint_step_dataset import KeypointStepDataset
 from .mp100_dataset import MP100Dataset
 
-__all__ = ['EpisodeDataset', 'MP100Dataset', 'transforms']
+__all__ = ['EpisodeDataset', 'KeypointStepDataset', 'MP100Dataset', 'transforms']
