@@ -1,7 +1,13 @@
 """Evaluation: pure functions, the pairs they score, and metrics over both."""
 
 from . import functional
-from .metrics import CopySupportMetric, EpisodeDump, EpisodeKeypointMetric, PairMetric
+from .metrics import (
+    CopySupportMetric,
+    EpisodeDump,
+    EpisodeKeypointMetric,
+    IncrementalKeypointMetric,
+    PairMetric,
+)
 from .pair_dump import load_pairs, save_pairs
 from .pair_record import PairRecord, copied_support, pair_record
 from .pair_scores import DEFAULT_THRESHOLDS, PairScores, score_pairs, unique_pairs
@@ -12,6 +18,7 @@ __all__ = [
     'CopySupportMetric',
     'EpisodeDump',
     'EpisodeKeypointMetric',
+    'IncrementalKeypointMetric',
     'PairMetric',
     'PairRecord',
     'PairScores',

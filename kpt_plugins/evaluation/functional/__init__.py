@@ -14,6 +14,7 @@ from .incremental import (
 )
 from .keypoint_error import box_normalizer, keypoint_distances
 from .pck import AUC_THRESHOLDS, pair_auc, pair_mean_error, pair_pck
+from .per_keypoint import per_keypoint_mean
 
 __all__ = [
     'AUC_THRESHOLDS',
@@ -33,4 +34,5 @@ __all__ = [
     'pair_auc',
     'pair_mean_error',
     'pair_pck',
+    'per_keypoint_mean',
 ]

@@ -3,5 +3,12 @@
 from .copy_support_metric import CopySupportMetric
 from .episode_dump import EpisodeDump
 from .episode_keypoint_metric import EpisodeKeypointMetric, PairMetric
+from .incremental_keypoint_metric import IncrementalKeypointMetric
 
-__all__ = ['CopySupportMetric', 'EpisodeDump', 'EpisodeKeypointMetric', 'PairMetric']
+__all__ = [
+    'CopySupportMetric',
+    'EpisodeDump',
+    'EpisodeKeypointMetric',
+    'IncrementalKeypointMetric',
+    'PairMetric',
+]
