@@ -25,6 +25,7 @@ from typing import Any
 
 from ablation_report import ROTATIONS, write_report
 from tool_processes import Processes, locked
+from training_log import training_minutes
 
 from kpt_plugins.apis.run_config import load_config, walk_dicts
 
@@ -240,22 +241,6 @@ def execute_all(runs: Sequence[Run], jobs: int) -> list[str]:
         processes.stop()
         pool.shutdown(cancel_futures=True)
     return problems
-
-
-def training_minutes(folder: Path) -> float:
-    """Time of all training iterations, from the logs; repeated ones count once."""
-    times: dict[int, float] = {}
-    for log in sorted(folder.glob('*/vis_data/scalars.json')):
-        for line in log.read_text().splitlines():
-            try:
-                entry = json.loads(line)
-            except json.JSONDecodeError:
-                continue  # a kill cut it short
-            if 'time' in entry:
-                times[entry['step']] = entry['time']
-    steps = sorted(times)
-    lengths = (step - before for before, step in zip([0, *steps], steps, strict=False))
-    return sum(times[step] * n for step, n in zip(steps, lengths, strict=True)) / 60
 
 
 def collect(runs: Sequence[Run]) -> dict[str, Any]:

@@ -1,129 +1,194 @@
-"""FMMP on small real data: trained on labelled categories, tested on new ones.
+"""FMMP on small real data: trained on labelled categories, tested on new ones, with three seeds.
 
-Takes the model of ``make demo`` (work_dirs/fmmp_synth), trains ``configs/fmmp_custom.py`` from it
-on the training categories of ``minicape`` (below ``$KPT_TEST_DATA``) mixed with the synthetic set,
-tests on its novel categories without and with 40 degrees of query rotation, and writes
-``benchmarks/results/fmmp_minicape.md``, ``.json`` and ``.png``. A broken run is resumed.
+For every seed: trains ``configs/fmmp_synth.py`` (what ``make demo`` runs), goes on from its weights
+with ``configs/fmmp_custom.py`` on the training categories of ``minicape`` (below
+``$KPT_TEST_DATA``) mixed with the synthetic set, and tests both on their novel categories without
+and with 40 degrees of query rotation. Writes ``benchmarks/results/fmmp_minicape.md``, ``.json``,
+``.log`` and ``.png``. It can be stopped and started again at any moment.
 
 ``minicape`` is a set of ten categories in the layout of MP-100 (docs/data.md says what that is);
 ``minicape_train.json``, ``_val`` and ``_test`` have different categories.
 
-Example:
+Examples:
     KPT_TEST_DATA=... python benchmarks/fmmp_minicape.py
+    KPT_TEST_DATA=... python benchmarks/fmmp_minicape.py --seeds 0 --jobs 1
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
+from ablation_report import Spread
+from tool_processes import Processes, locked
+from training_log import training_minutes
+
+from kpt_plugins.apis.run_config import load_config
+
 ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / 'benchmarks' / 'results'
-WORK_DIR = ROOT / 'work_dirs' / 'fmmp_minicape'
-CONFIG = 'configs/fmmp_custom.py'
+RESULTS = ROOT / 'benchmarks' / 'results' / 'fmmp_minicape'
 ROTATIONS = (0, 40)
 COLUMNS = ('PCK@0.05', 'PCK@0.1', 'PCK@0.15', 'PCK@0.2', 'mPCK')
+METHODS = ('model', 'copy_baseline')
 
 
-def run_tool(tool: str, *args: str | Path) -> None:
-    """Run one of our tools.
+@dataclass(frozen=True)
+class Stage:
+    """A training and its tests."""
+
+    name: str
+    config: str
+    options: tuple[str, ...] = ()
+
+    def folder(self, root: Path, seed: int) -> Path:
+        return root / f'{self.name}_seed{seed}'
+
+    def command(self, tool: str, *arguments: object) -> list[str]:
+        """A tool's command line with this stage's config."""
+        options = ['--cfg-options', *self.options] if self.options else []
+        arguments = (ROOT / 'tools' / tool, ROOT / self.config, *arguments, *options)
+        return [sys.executable, *map(str, arguments)]
+
+
+def last_checkpoint(folder: Path) -> Path:
+    """The newest one: nothing is chosen by a validation."""
+    return max(folder.glob('epoch_*.pth'), key=lambda path: int(path.stem.split('_')[1]))
+
+
+def stages(data: Path, root: Path, seed: int) -> list[Stage]:
+    """The two trainings of a seed; the second starts from the first's weights."""
+    synth = Stage('synth', 'configs/fmmp_synth.py')
+    epochs = load_config(ROOT / synth.config).train_cfg.max_epochs
+    files = [f'{part}_ann=annotations/minicape_{part}.json' for part in ('train', 'val', 'test')]
+    start = f'load_from={synth.folder(root, seed) / f"epoch_{epochs}.pth"}'
+    real = Stage('minicape', 'configs/fmmp_custom.py', (f'data_root={data}', *files, start))
+    return [synth, real]
+
+
+def run_seed(data: Path, root: Path, seed: int, processes: Processes) -> None:
+    """Do what is left to do of a seed.
 
     Raises:
-        SystemExit: with its status, if it failed.
+        RuntimeError: if a tool fails, or another process is at work on the seed.
     """
-    status = subprocess.run([sys.executable, f'tools/{tool}', *map(str, args)], cwd=ROOT).returncode
-    if status:
-        raise SystemExit(status)
+    for stage in stages(data, root, seed):
+        folder = stage.folder(root, seed)
+        with locked(folder) as lock:
+            log = folder / 'console.log'
+            if not (folder / 'trained').is_file():
+                train = stage.command('train.py', '--work-dir', folder, '--seed', seed)
+                processes.run([*train[:3], '--no-validate', '--resume', *train[3:]], log, lock)
+                (folder / 'trained').touch()
+            for rotation in ROTATIONS:
+                out = folder / f'metrics_{rotation}.json'
+                if not out.is_file():
+                    arguments = (last_checkpoint(folder), '--work-dir', folder / 'test')
+                    arguments += ('--out', out, '--query-rotation', rotation)
+                    processes.run(stage.command('test.py', *arguments), log, lock)
+    print(f'seed {seed}: finished', flush=True)
 
 
-def options(data: Path, start: Path) -> list[str]:
-    """The entries of the config that name the data and the start."""
-    files = [f'{part}_ann=annotations/minicape_{part}.json' for part in ('train', 'val', 'test')]
-    return ['--cfg-options', f'data_root={data}', *files, f'load_from={start}']
+def score(results: Sequence[dict], method: str, category: str, column: str) -> str:
+    """Mean and spread over the seeds; ``category`` is an id, or '' for the mean over all."""
+    parts = [result[method] for result in results]
+    values = [(part['per_category'][category] if category else part)[column] for part in parts]
+    return Spread.of(values).percent()
 
 
-def table(scores: dict[int, dict]) -> str:
-    """Markdown table of all categories, model above copy, for every rotation."""
+def table(results: dict[str, dict[int, list[dict]]]) -> str:
+    """Markdown table: the synthetic novel categories together, minicape's one by one."""
     lines = [
-        '| category | query rotation | method | ' + ' | '.join(COLUMNS) + ' |',
+        '| novel category | query rotation | method | ' + ' | '.join(COLUMNS) + ' |',
         '|---|---|---|' + '---|' * len(COLUMNS),
     ]
-    for category in next(iter(scores.values()))['model']['per_category']:
-        for rotation, result in scores.items():
-            for method in ('model', 'copy_baseline'):
-                row = result[method]['per_category'][category]
-                cells = [f'{100 * row[column]:.1f}' for column in COLUMNS]
-                lines.append(
-                    f'| {row["name"]} | {rotation}° | {method} | ' + ' | '.join(cells) + ' |'
-                )
+    categories = next(iter(results['minicape'].values()))[0]['model']['per_category']
+    rows = [('synth', '', 'synthetic, 12 categories')]
+    rows += [('minicape', key, entry['name']) for key, entry in categories.items()]
+    for stage, category, name in rows:
+        for rotation, runs in results[stage].items():
+            for method in METHODS:
+                cells = [score(runs, method, category, column) for column in COLUMNS]
+                lines.append(f'| {name} | {rotation}° | {method} | ' + ' | '.join(cells) + ' |')
     return '\n'.join(lines)
 
 
-def training_minutes(work_dir: Path) -> float:
-    """Minutes of all training iterations, from the logs; those between two lines take as long."""
-    seconds = {}
-    for log in sorted(work_dir.glob('*/vis_data/scalars.json')):
-        for line in log.read_text().splitlines():
-            entry = json.loads(line)
-            if 'loss' in entry:
-                seconds[entry['step']] = entry['time']
-    steps = sorted(seconds)
-    gaps = [after - before for before, after in zip([0, *steps], steps, strict=False)]
-    return sum(gap * seconds[step] for gap, step in zip(gaps, steps, strict=True)) / 60
-
-
-def write_report(scores: dict[int, dict], start_dir: Path, data: Path) -> None:
-    """Scores, log and table into ``benchmarks/results``."""
-    (RESULTS / 'fmmp_minicape.json').write_text(json.dumps(scores, indent=1))
-    logs = sorted(WORK_DIR.glob('*/*.log'), key=lambda path: path.stat().st_size)
-    text = logs[-1].read_text().replace(str(ROOT), '.').replace(str(data.parent), '$KPT_TEST_DATA')
-    lines = [line for line in text.splitlines(keepends=True) if 'Build settings' not in line]
-    (RESULTS / 'fmmp_minicape.log').write_text(''.join(lines))
+def write_report(data: Path, root: Path, seeds: Sequence[int], jobs: int, out: Path) -> None:
+    """Scores, table, one seed's log and pictures."""
+    results, minutes = {}, {}
+    for seed in seeds:
+        for stage in stages(data, root, seed):
+            folder = stage.folder(root, seed)
+            by_rotation = results.setdefault(stage.name, {r: [] for r in ROTATIONS})
+            for rotation, runs in by_rotation.items():
+                runs.append(json.loads((folder / f'metrics_{rotation}.json').read_text()))
+            minutes.setdefault(stage.name, []).append(training_minutes(folder))
+    content = dict(seeds=list(seeds), minutes=minutes, results=results)
+    out.with_suffix('.json').write_text(json.dumps(content, indent=1) + '\n')
+    log = (stages(data, root, seeds[0])[1].folder(root, seeds[0]) / 'console.log').read_text()
+    log = log.replace(str(ROOT), '.').replace(str(data.parent), '$KPT_TEST_DATA')
+    out.with_suffix('.log').write_text(
+        '\n'.join(line for line in log.splitlines() if 'Build settings' not in line) + '\n'
+    )
     aurocs = ', '.join(
-        f'{scores[rotation]["model"]["confidence_auroc@0.1"]:.2f} at {rotation}°'
-        for rotation in ROTATIONS
+        f'{Spread.of([r["model"]["confidence_auroc@0.1"] for r in runs]).percent()} at {rotation}°'
+        for rotation, runs in results['minicape'].items()
     )
-    minutes = [training_minutes(start_dir), training_minutes(WORK_DIR)]
-    (RESULTS / 'fmmp_minicape.md').write_text(
-        '# FMMP on novel categories of minicape\n\n'
-        f'`python benchmarks/fmmp_minicape.py`: `{CONFIG}` from the model of `make demo`. Training '
-        f'took {minutes[0]:.0f} minutes on the synthetic set and {minutes[1]:.0f} on the mixture, '
-        f'on a machine of {os.cpu_count()} CPU cores, from random weights. The last checkpoint is '
-        'tested, one seed. Many images are frames of one recording: no benchmark result.\n\n'
-        f'{table(scores)}\n\nAUROC of the confidence for "within 0.1": {aurocs}.\n\n'
-        '![predictions](fmmp_minicape.png)\n'
+    times = [Spread.of([m / 100 for m in values]).percent() for values in minutes.values()]
+    out.with_suffix('.md').write_text(
+        '# FMMP on novel categories, synthetic and real\n\n'
+        f'`python benchmarks/fmmp_minicape.py --seeds {" ".join(map(str, seeds))}`, mean and '
+        f'standard deviation over the seeds, in percent. `configs/fmmp_synth.py` from random '
+        f'weights took {times[0]} minutes, `configs/fmmp_custom.py` from its weights {times[1]}, '
+        f'on one core each, {jobs} seeds side by side on a machine of {os.cpu_count()}. The last '
+        'checkpoints are tested. Many images of minicape are frames of one recording: no '
+        f'benchmark result.\n\n{table(results)}\n\n'
+        f'AUROC of the confidence for "within 0.1" on minicape: {aurocs} (percent).\n\n'
+        f'![predictions]({out.name}.png)\n'
     )
-    print(table(scores))
+    print(table(results))
 
 
-def main() -> None:
-    data_root = os.environ.get('KPT_TEST_DATA')
-    if not data_root or not (Path(data_root) / 'minicape').is_dir():
+def draw(data: Path, root: Path, seed: int, out: Path) -> None:
+    """Pictures of predictions on minicape's novel categories."""
+    stage = stages(data, root, seed)[1]
+    checkpoint = last_checkpoint(stage.folder(root, seed))
+    arguments = (checkpoint, '--out', out.with_suffix('.png'), '--rows', 8)
+    subprocess.run(stage.command('analysis/draw_predictions.py', *arguments), check=True)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description='FMMP on minicape.')
+    parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2], help='of the trainings')
+    parser.add_argument('--jobs', type=int, default=2, help='seeds at a time, one thread each')
+    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/fmmp_minicape'))
+    parser.add_argument('--out', type=Path, default=RESULTS, help='results, without suffix')
+    args = parser.parse_args(argv)
+    folder = os.environ.get('KPT_TEST_DATA')
+    if not folder or not Path(folder, 'minicape').is_dir():
         raise SystemExit('set KPT_TEST_DATA to the folder that holds minicape')
-    data = Path(data_root).resolve() / 'minicape'
-    starts = sorted((ROOT / 'work_dirs' / 'fmmp_synth').glob('epoch_*.pth'))
-    if not starts:
-        raise SystemExit('work_dirs/fmmp_synth has no checkpoint; run `make demo` first')
-    start = max(starts, key=lambda path: int(path.stem.split('_')[1]))
-    extra = options(data, start)
-    run_tool('train.py', CONFIG, '--work-dir', WORK_DIR, '--resume', *extra)
-    last = Path((WORK_DIR / 'last_checkpoint').read_text().strip())
-
-    scores = {}
-    for rotation in ROTATIONS:
-        out = WORK_DIR / f'metrics_{rotation}.json'
-        run_tool(
-            'test.py', CONFIG, last, '--work-dir', WORK_DIR, '--out', out,
-            '--query-rotation', rotation, *extra,
-        )  # fmt: skip
-        scores[rotation] = json.loads(out.read_text())
-    RESULTS.mkdir(exist_ok=True)
-    picture = RESULTS / 'fmmp_minicape.png'
-    run_tool('analysis/draw_predictions.py', CONFIG, last, '--out', picture, '--rows', '8', *extra)
-    write_report(scores, start.parent, data)
+    data, root = Path(folder).resolve() / 'minicape', args.work_dir
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit('terminated'))
+    synth_root = load_config(ROOT / 'configs/fmmp_synth.py').data_root
+    make = [sys.executable, ROOT / 'tools' / 'make_synthetic.py', '--out', synth_root]
+    subprocess.run(make, check=True)
+    processes, pool = Processes(), ThreadPoolExecutor(args.jobs)
+    try:
+        futures = [pool.submit(run_seed, data, root, seed, processes) for seed in args.seeds]
+        for future in futures:
+            future.result()
+    finally:
+        processes.stop()
+        pool.shutdown(cancel_futures=True)
+    draw(data, root, args.seeds[0], args.out)
+    write_report(data, root, args.seeds, args.jobs, args.out)
 
 
 if __name__ == '__main__':

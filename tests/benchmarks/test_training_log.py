@@ -1,0 +1,24 @@
+import json
+
+import pytest
+
+from .loading import load_benchmark
+
+training_log = load_benchmark('training_log')
+
+
+def test_minutes_count_every_iteration_once(tmp_path):
+    def write(stamp, *entries, cut=''):
+        path = tmp_path / stamp / 'vis_data' / 'scalars.json'
+        path.parent.mkdir(parents=True)
+        lines = [json.dumps(dict(time=time, step=step)) for step, time in entries]
+        path.write_text('\n'.join([*lines, cut]))
+
+    # Killed after 50 iterations and resumed after 40: those of the second attempt count.
+    write('20260101_000001', (20, 6.0), (40, 3.0), (50, 99.0), cut='{"time": 9, "st')
+    write('20260101_000002', (60, 1.5), (50, 3.0))
+    # A test's log lies deeper.
+    write('test/20260101_000003', (20, 1000.0))
+    assert training_log.training_minutes(tmp_path) == pytest.approx(
+        (20 * 6 + 20 * 3 + 10 * 3 + 10 * 1.5) / 60
+    )
