@@ -9,19 +9,15 @@ from mmpose.models.heads.base_head import BaseHead
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
+from kpt_plugins.models.heads.fmmp_checks import check_maps, check_options, check_references
+from kpt_plugins.models.heads.fmmp_output import FMMPOutput, confidence
 from kpt_plugins.models.layers.deformable_sampling import Tokens
 from kpt_plugins.models.layers.feature_miner import FeatureMiner
 from kpt_plugins.models.layers.point_sampling import sample_features
-from kpt_plugins.models.layers.similarity_proposal import (
-    SimilarityProposal,
-    cell_centres,
-)
+from kpt_plugins.models.layers.similarity_proposal import SimilarityProposal
 from kpt_plugins.models.layers.sine_encoding import index_encoding, sine_encoding
 
 Pyramid = Sequence[Tensor]
-
-# Fraction of the crop within which the proposal's probability speaks for a prediction.
-NEAR = 0.1
 
 
 @dataclass
@@ -45,18 +41,6 @@ class SupportState:
     features: Tensor
     mined: Tensor
     tokens: Tokens
-
-
-@dataclass
-class FMMPOutput:
-    """Points (L, B, K, 2) of every layer as fractions of the crop; log-probabilities
-    (B, K, H * W) over a map of ``map_size`` (H, W) and points (B, K, 2) of the proposal where there
-    is one."""
-
-    points: Tensor
-    proposal: Tensor | None = None
-    proposal_points: Tensor | None = None
-    map_size: tuple[int, int] | None = None
 
 
 def visible_mean(features: Tensor, visible: Tensor) -> Tensor:
@@ -84,11 +68,13 @@ class FMMPHead(BaseHead):
         proposal (dict, optional): Arguments of :class:`SimilarityProposal`, which starts the
             recurrence where the query looks like the support; ``None`` starts it at the centre, as
             the paper does.
-        loss_keypoint (dict): Loss of the real keypoints.
-        loss_padding (dict): Loss of the padded ones.
-        loss_proposal (dict): Loss of the proposal.
+        loss_keypoint, loss_padding, loss_proposal (dict): Losses of the real keypoints, of the
+            padded ones and of the proposal.
         mask_loss_with_support (bool): Leave keypoints that no support shows out of the loss.
         init_cfg (dict, optional): Initialisation.
+
+    Raises:
+        ValueError: If options do not fit each other or, later, the maps and references.
     """
 
     def __init__(
@@ -109,11 +95,11 @@ class FMMPHead(BaseHead):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        if order_code not in ('index', 'none'):
-            raise ValueError(f"FMMPHead: order_code must be 'index' or 'none', got {order_code!r}")
-        if not num_layers and proposal is None:
-            raise ValueError('FMMPHead: num_layers=0 leaves only the proposal, but proposal=None')
+        check_options(dims, num_layers, order_code, proposal)
         self.dims = dims
+        # the proposal alone takes any number of maps and knows no references
+        self.num_levels = num_levels if num_layers else None
+        self.num_references = num_references if num_layers else None
         self.order_code = order_code
         # False while only the proposal is trained, see ProposalWarmupHook
         self.recurrent = num_layers > 0
@@ -169,6 +155,8 @@ class FMMPHead(BaseHead):
             pyramid (Pyramid): Maps (G * S, C, H_t, W_t) of the supports.
             points, visible, references, query_references: See :class:`SupportState`.
         """
+        check_maps(pyramid, self.dims, self.num_levels)
+        check_references(references, query_references, self.num_references)
         groups, shots, size = visible.shape
         sampled = [sample_features(level, points.flatten(0, 1)) for level in pyramid]
         features = torch.stack(sampled).mean(dim=0).view(groups, shots, size, -1)
@@ -218,6 +206,7 @@ class FMMPHead(BaseHead):
         Raises:
             ValueError: If B is not a multiple of G.
         """
+        check_maps(pyramid, self.dims, self.num_levels)
         repeat, rest = divmod(len(pyramid[0]), len(state.features))
         if rest:
             raise ValueError(
@@ -309,19 +298,3 @@ class FMMPHead(BaseHead):
                 output.proposal, target, given, output.map_size
             )
         return losses
-
-
-def confidence(output: FMMPOutput) -> Tensor:
-    """Scores (B, K) in [0, 1] that fall with the expected error.
-
-    How little the recurrence still moved the points, times, where there is a proposal, how much of
-    its probability lies around the prediction.
-    """
-    points = output.points
-    score = torch.exp(-(points[:-1] - points[-1]).norm(dim=-1).sum(dim=0) / 0.1)
-    if output.proposal is not None:
-        height, width = output.map_size
-        cells = cell_centres(height, width, points.device)
-        near = torch.cdist(points[-1].float(), cells[None].float()) < NEAR
-        score = score * (output.proposal.exp() * near).sum(dim=-1)
-    return score

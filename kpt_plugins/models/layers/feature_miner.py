@@ -36,6 +36,9 @@ class FeatureMiner(BaseModule):
         num_samples (int): Sampling points of a head and level.
         num_references (int): Reference keypoints M, the keypoint itself first.
         dropout (float): Dropout rate.
+
+    Raises:
+        ValueError: If an option is out of range, or ``dims`` is no multiple of ``num_heads``.
     """
 
     def __init__(
@@ -48,6 +51,23 @@ class FeatureMiner(BaseModule):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
+        for name, value in (
+            ('dims', dims),
+            ('num_heads', num_heads),
+            ('num_levels', num_levels),
+            ('num_samples', num_samples),
+            ('num_references', num_references),
+        ):
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(
+                    f'FeatureMiner: {name}={value!r}, expected a whole number, at least 1'
+                )
+        if dims % num_heads:
+            raise ValueError(
+                f'FeatureMiner: dims={dims} cannot be shared by num_heads={num_heads} evenly'
+            )
+        if not 0 <= dropout <= 1:
+            raise ValueError(f'FeatureMiner: dropout={dropout}, expected 0 to 1')
         self.dims = dims
         self.num_heads = num_heads
         self.num_levels = num_levels

@@ -4,11 +4,10 @@ import torch
 from benchmarks.straightforward_fmmp import StraightforwardFMMPHead
 from kpt_plugins.models.heads.fmmp_head import (
     FMMPHead,
-    FMMPOutput,
-    confidence,
     inverse_sigmoid,
     visible_mean,
 )
+from kpt_plugins.models.heads.fmmp_output import confidence
 from tests.models.episodes import SIZES, random_episodes, random_pyramid, randomise
 
 SMALL = dict(dims=16, num_heads=2, num_samples=2, dropout=0.0)
@@ -392,28 +391,37 @@ class TestProposal:
             FMMPHead(num_layers=0)
 
 
-class TestConfidence:
-    def test_falls_with_the_movement_of_the_points(self):
-        points = torch.full((3, 1, 3, 2), 0.5)
-        points[1, 0, 1] += 0.02
-        points[0, 0, 2] += 0.3
-        still, little, much = confidence(FMMPOutput(points))[0].tolist()
-        assert still == 1 > little > much > 0
+def test_confidence_is_a_score():
+    head = small_head(proposal=dict(temperature=0.1))
+    for prediction in head.predict(*inputs()):
+        assert prediction.keypoints.shape == (1, 10, 2)
+        assert prediction.keypoint_scores.shape == (1, 10)
+        assert ((prediction.keypoint_scores >= 0) & (prediction.keypoint_scores <= 1)).all()
 
-    def test_falls_with_a_spread_proposal(self):
-        points = torch.full((1, 1, 2, 2), 0.5)
-        proposal = torch.full((1, 2, 64), -20.0)
-        proposal[0, 0, 27] = 0.0  # next to the middle
-        proposal[0, 1, 0] = 0.0  # in a corner
-        near, far = confidence(FMMPOutput(points, proposal, points[0], SIZES[-1]))[0].tolist()
-        assert near == pytest.approx(1, abs=1e-3) and far < 0.01
 
-    def test_is_a_score(self):
-        head = small_head(proposal=dict(temperature=0.1))
-        for prediction in head.predict(*inputs()):
-            assert prediction.keypoints.shape == (1, 10, 2)
-            assert prediction.keypoint_scores.shape == (1, 10)
-            assert ((prediction.keypoint_scores >= 0) & (prediction.keypoint_scores <= 1)).all()
+class TestConfigsThatDoNotFit:
+    def test_references(self):
+        feats, episode = inputs(num_references=4)
+        with pytest.raises(ValueError, match='num_references=8, but the episodes have 4 refer'):
+            small_head()(feats, episode)
+        with pytest.raises(ValueError, match='num_references=8, but the episodes have 4 refer'):
+            small_head().loss(feats, episode)
+
+    def test_references_do_not_matter_to_the_proposal_alone(self):
+        head = small_head(num_layers=0, proposal=dict(temperature=0.1))
+        (support, query), episode = inputs(num_references=4)
+        assert head((support[1:], query[1:]), episode).points.shape == (1, 2, 10, 2)
+
+    def test_levels(self):
+        (support, query), episode = inputs()
+        with pytest.raises(ValueError, match='num_levels=3, but there are 2 maps'):
+            small_head()((support[1:], query[1:]), episode)
+        with pytest.raises(ValueError, match='num_levels=3, but there are 2 maps'):
+            small_head()((support, query[1:]), episode)
+
+    def test_channels(self):
+        with pytest.raises(ValueError, match=r'dims=32, but the maps have \[16, 16, 16\] channels'):
+            small_head(dims=32)(*inputs())
 
 
 def test_inverse_sigmoid():

@@ -146,3 +146,19 @@ def test_dropout_is_off_in_evaluation():
     assert (run(miner, maps, inputs) != run(miner, maps, inputs)).any()
     miner.eval()
     torch.testing.assert_close(run(miner, maps, inputs), run(miner, maps, inputs))
+
+
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (dict(dims=30, num_heads=4), 'dims=30 cannot be shared by num_heads=4 evenly'),
+        (dict(num_heads=0), 'num_heads=0, expected a whole number, at least 1'),
+        (dict(num_levels=-1), 'num_levels=-1, expected a whole number, at least 1'),
+        (dict(num_samples=2.0), 'num_samples=2.0, expected a whole number, at least 1'),
+        (dict(num_references=0), 'num_references=0, expected a whole number, at least 1'),
+        (dict(dropout=1.5), 'dropout=1.5, expected 0 to 1'),
+    ],
+)
+def test_impossible_options(options, message):
+    with pytest.raises(ValueError, match=f'FeatureMiner: {message}'):
+        FeatureMiner(**{**dict(dims=16, num_heads=2), **options})
