@@ -2,6 +2,7 @@
 
 from .data_preprocessors import *  # noqa: F403
 from .heads import *  # noqa: F403
+from .layers import *  # noqa: F403
 from .losses import *  # noqa: F403
 from .necks import *  # noqa: F403
 from .pose_estimators import *  # noqa: F403
