@@ -3,6 +3,13 @@
 from . import transforms
 from .episode_dataset import EpisodeDataset
 from .keypoint_step_dataset import KeypointStepDataset
+from .livestock_dataset import LivestockDataset
 from .mp100_dataset import MP100Dataset
 
-__all__ = ['EpisodeDataset', 'KeypointStepDataset', 'MP100Dataset', 'transforms']
+__all__ = [
+    'EpisodeDataset',
+    'KeypointStepDataset',
+    'LivestockDataset',
+    'MP100Dataset',
+    'transforms',
+]
