@@ -7,7 +7,7 @@ on where the first ended.
 Example::
 
     python tools/demo.py
-    python tools/demo.py --config configs/fmmp_synth.py --work-dir work_dirs/fmmp_synth
+    python tools/demo.py --config fmmp_synth --work-dir work_dirs/mine
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from typing import Any
 
 from mmengine.config import Config
 
-from kpt_plugins.apis.run_config import seed_training_episodes
+from kpt_plugins.apis import find_config
+from kpt_plugins.apis.run_config import load_config, seed_training_episodes
 from kpt_plugins.evaluation import format_scores
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -73,7 +74,7 @@ def set_other_run_aside(config: Path, work_dir: Path) -> None:
     dumped = work_dir / config.name
     if not dumped.is_file():
         return
-    if training_part(Config.fromfile(dumped)) == training_part(Config.fromfile(config)):
+    if training_part(load_config(dumped)) == training_part(load_config(config)):
         return
     number = 1
     while (aside := work_dir.with_name(f'{work_dir.name}.old{number}')).exists():
@@ -104,10 +105,21 @@ def is_newer(result: Path, *sources: Path) -> bool:
     return all(result.stat().st_mtime >= source.stat().st_mtime for source in sources)
 
 
+def note_config(config: Path, note: Path) -> Path:
+    """Write down what a config says, with all it inherits, unless that is what the file says.
+
+    So the file is as old as the config's last real change, whichever of its files that was in.
+    """
+    text = load_config(config).pretty_text
+    if not note.is_file() or note.read_text() != text:
+        note.write_text(text)
+    return note
+
+
 def train(config: Path, work_dir: Path) -> Path:
     """Train, or go on training, unless that is done; return the checkpoint to use."""
     set_other_run_aside(config, work_dir)
-    cfg = Config.fromfile(config)
+    cfg = load_config(config)
     if finished_checkpoint(cfg, work_dir) is None:
         # --resume starts anew where there is nothing to resume from.
         run_tool('train.py', config, '--work-dir', work_dir, '--resume')
@@ -119,18 +131,18 @@ def train(config: Path, work_dir: Path) -> Path:
     return best_checkpoint(work_dir, last)
 
 
-def score(config: Path, checkpoint: Path, out: Path) -> dict[str, Any]:
+def score(config: Path, checkpoint: Path, note: Path, out: Path) -> dict[str, Any]:
     """Test on the novel categories; return what is in ``metrics.json``."""
-    if is_newer(out, checkpoint, config):
+    if is_newer(out, checkpoint, note):
         print(f'reused: {out}')
     else:
         run_tool('test.py', config, checkpoint, '--work-dir', out.parent, '--out', out)
     return json.loads(out.read_text())
 
 
-def draw(config: Path, checkpoint: Path, out: Path) -> None:
+def draw(config: Path, checkpoint: Path, note: Path, out: Path) -> None:
     """Draw a dozen predictions on the novel categories."""
-    if is_newer(out, checkpoint, config):
+    if is_newer(out, checkpoint, note):
         print(f'reused: {out}')
     else:
         run_tool('analysis/draw_predictions.py', config, checkpoint, '--out', out)
@@ -151,20 +163,26 @@ def print_result(scores: dict[str, Any], work_dir: Path) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--config', type=Path, default=Path('configs/fmmp_synth.py'))
-    parser.add_argument('--work-dir', type=Path, help='by default work_dirs/CONFIG')
+    parser.add_argument(
+        '--config', default='fmmp_synth', help='config file, or the name of one that we ship'
+    )
+    parser.add_argument(
+        '--work-dir', type=Path, help='folder of the run, by default work_dirs/CONFIG'
+    )
     args = parser.parse_args(argv)
-    work_dir = args.work_dir or Path('work_dirs') / args.config.stem
+    config = find_config(args.config)
+    work_dir = args.work_dir or Path('work_dirs') / config.stem
     start = time.monotonic()
 
     print('== 1 of 4: the synthetic dataset')
     run_tool('make_synthetic.py', '--out', data_root())
     print('\n== 2 of 4: training')
-    checkpoint = train(args.config, work_dir)
+    checkpoint = train(config, work_dir)
+    note = note_config(config, work_dir / 'evaluated_config.py')
     print('\n== 3 of 4: test on the novel categories')
-    scores = score(args.config, checkpoint, work_dir / 'metrics.json')
+    scores = score(config, checkpoint, note, work_dir / 'metrics.json')
     print('\n== 4 of 4: pictures')
-    draw(args.config, checkpoint, work_dir / 'predictions.png')
+    draw(config, checkpoint, note, work_dir / 'predictions.png')
     print_result(scores, work_dir)
     print(f'{(time.monotonic() - start) / 60:.1f} minutes')
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kpt_plugins.apis import config_lookup
 from kpt_plugins.apis.run_config import seed_training_episodes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -119,15 +120,40 @@ def test_a_run_of_another_config_is_set_aside(tools):
     assert demo.Config.fromfile('work_dirs/tiny/tiny.py').optim_wrapper.lr == 0.2
 
 
-def test_another_evaluation_keeps_the_training_and_repeats_the_test(tools):
-    demo.main(['--config', 'tiny.py'])
+@pytest.mark.parametrize('changed', ['tiny.py', 'base.py'])
+def test_another_evaluation_keeps_the_training_and_repeats_the_test(tools, changed):
+    Path('base.py').write_text('')
     text = Path('tiny.py').read_text()
-    Path('tiny.py').write_text(text + 'test_evaluator = dict(type="EpisodeKeypointMetric")\n')
-    later = (Path('work_dirs/tiny') / 'metrics.json').stat().st_mtime + 5
-    os.utime('tiny.py', (later, later))
+    Path('tiny.py').write_text("_base_ = 'base.py'\n" + text)
+    demo.main(['--config', 'tiny.py'])
+    with Path(changed).open('a') as file:
+        file.write('test_evaluator = dict(type="EpisodeKeypointMetric")\n')
     tools.calls.clear()
     demo.main(['--config', 'tiny.py'])
     assert tools.calls[1:] == ['test.py', 'analysis/draw_predictions.py']
+    tools.calls.clear()
+    demo.main(['--config', 'tiny.py'])
+    assert tools.calls == ['make_synthetic.py']
+
+
+def test_a_comment_in_the_config_repeats_nothing(tools):
+    demo.main(['--config', 'tiny.py'])
+    Path('tiny.py').write_text('# a comment\n' + Path('tiny.py').read_text())
+    later = Path('work_dirs/tiny/metrics.json').stat().st_mtime + 5
+    os.utime('tiny.py', (later, later))
+    tools.calls.clear()
+    demo.main(['--config', 'tiny.py'])
+    assert tools.calls == ['make_synthetic.py']
+
+
+def test_a_shipped_config_goes_by_its_name(tools, monkeypatch, tmp_path):
+    (tmp_path / 'shipped').mkdir()
+    Path('tiny.py').rename(tmp_path / 'shipped' / 'tiny.py')
+    monkeypatch.setattr(config_lookup, 'config_folder', lambda: tmp_path / 'shipped')
+    demo.main(['--config', 'tiny'])
+    assert Path('work_dirs/tiny/metrics.json').is_file()
+    with pytest.raises(FileNotFoundError, match="config 'tinny' does not exist; did you mean tiny"):
+        demo.main(['--config', 'tinny'])
 
 
 def test_data_root_follows_the_environment(monkeypatch):
