@@ -11,6 +11,7 @@ import argparse
 import json
 import math
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -96,10 +97,26 @@ def nested_scores(
     return nested
 
 
+def prepare_file(option: str, path: str) -> None:
+    """Make the folder of a file that is written when testing is over.
+
+    Raises:
+        ValueError: naming the option and the path, if the file cannot be written there.
+    """
+    target = Path(path)
+    try:
+        if target.is_dir():
+            raise IsADirectoryError('it is a folder')
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=target.parent):
+            pass
+    except OSError as error:
+        raise ValueError(f'{option} {path}: no file can be written there ({error})') from error
+
+
 def write_json(path: str, content: dict) -> None:
     """Write a JSON file in one step; undefined scores (NaN) become null."""
     partial = Path(f'{path}.tmp')
-    partial.parent.mkdir(parents=True, exist_ok=True)
     partial.write_text(json.dumps(_without_nan(content), indent=2) + '\n')
     os.replace(partial, path)
 
@@ -112,6 +129,10 @@ def _without_nan(value: object) -> object:
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
+    # Now, and not when a long test is over.
+    for option, path in (('--out', args.out), ('--dump', args.dump)):
+        if path:
+            prepare_file(option, path)
     use_safe_loading(args.allow_pickle)
     cfg = configure(args)
     if get_device() == 'cpu':

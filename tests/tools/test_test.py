@@ -37,9 +37,34 @@ def test_scores_are_grouped_by_metric():
 
 
 def test_undefined_scores_become_null(tmp_path):
-    tool.write_json(str(tmp_path / 'new' / 'm.json'), dict(a=dict(x=float('nan'), y=0.5)))
-    assert json.loads((tmp_path / 'new' / 'm.json').read_text()) == dict(a=dict(x=None, y=0.5))
+    tool.write_json(str(tmp_path / 'm.json'), dict(a=dict(x=float('nan'), y=0.5)))
+    assert json.loads((tmp_path / 'm.json').read_text()) == dict(a=dict(x=None, y=0.5))
     assert not list(tmp_path.glob('**/*.tmp'))
+
+
+@pytest.mark.parametrize('option', ['--out', '--dump'])
+@pytest.mark.parametrize('place', ['folder', 'file/below'])
+def test_results_that_cannot_be_written_are_refused_at_once(tmp_path, monkeypatch, option, place):
+    (tmp_path / 'folder').mkdir()
+    (tmp_path / 'file').touch()
+    monkeypatch.setattr(tool, 'configure', lambda args: pytest.fail('it went on'))
+    path = str(tmp_path / place)
+    with pytest.raises(ValueError, match=f'{option} .*{place}: no file can be written'):
+        tool.main([str(TINY), 'a.pth', option, path])
+
+
+def test_a_folder_without_permission_is_refused(tmp_path, monkeypatch):
+    def refuse(dir):
+        raise PermissionError(13, 'Permission denied')
+
+    monkeypatch.setattr(tool.tempfile, 'TemporaryFile', refuse)
+    with pytest.raises(ValueError, match=r'--out .*m\.json: no file can .*Permission denied'):
+        tool.prepare_file('--out', str(tmp_path / 'm.json'))
+
+
+def test_the_folder_of_the_results_is_made(tmp_path):
+    tool.prepare_file('--out', str(tmp_path / 'new' / 'deep' / 'm.json'))
+    assert list((tmp_path / 'new' / 'deep').iterdir()) == []
 
 
 def test_checkpoint_of_another_model_is_refused(tiny_mp100, monkeypatch, tmp_path):
