@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
@@ -30,9 +31,20 @@ def find_keypoints(names: Sequence[str], known: Sequence[str], where: str) -> li
             f'keypoint {", ".join(map(str, unknown))}: not among the {len(known)} of {where}: '
             f'{", ".join(known)}'
         )
-    _check_unique(names)
+    check_unique(names)
     index = {name: i for i, name in enumerate(known)}
     return [index[name] for name in names]
+
+
+def check_unique(keypoints: Sequence[str] | Sequence[int]) -> None:
+    """Refuse names or indices given more than once.
+
+    Raises:
+        ValueError: Naming them.
+    """
+    repeated = [k for k, count in Counter(keypoints).items() if count > 1]
+    if repeated:
+        raise ValueError(f'keypoint {", ".join(map(str, repeated))}: given more than once')
 
 
 def keypoint_names(info: Mapping) -> list[str]:
@@ -66,7 +78,8 @@ def select_metainfo(info: Mapping, names: Sequence[str]) -> dict:
     result['keypoint_id2name'] = dict(enumerate(names))
     result['keypoint_name2id'] = {name: i for i, name in enumerate(names)}
     missing = missing_partners(info.get('flip_indices'), indices)
-    result['swap_missing'] = [(known[i], known[partner]) for i, partner in missing]
+    before = [pair for pair in info.get('swap_missing', ()) if pair[0] in names]
+    result['swap_missing'] = before + [(known[i], known[j]) for i, j in missing]
     if 'CLASSES' in info:
         # Their lists of all keypoints would contradict the names above.
         gone = ('keypoints', 'skeleton', 'flip_pairs')
@@ -157,7 +170,7 @@ def check_flip(metainfo: Mapping, what: str) -> None:
         what: What flips, for the message, e.g. 'test_cfg.flip_test'.
 
     Raises:
-        ValueError: Naming each keypoint with its missing partner.
+        ValueError: Naming each keypoint with its missing partner, or if `flip_indices` is None.
     """
     missing = metainfo.get('swap_missing')
     if missing:
@@ -166,6 +179,8 @@ def check_flip(metainfo: Mapping, what: str) -> None:
             f'{what} needs both keypoints of each left/right pair, but there is {pairs}: put '
             f'both into the same step, or do not flip'
         )
+    if metainfo.get('flip_indices', ()) is None:
+        raise ValueError(f'{what} needs flip_indices, which the metainfo does not have')
 
 
 def _select_annotation(annotation: dict | None, indices: Sequence[int]) -> dict | None:
@@ -181,9 +196,3 @@ def _take(values: np.ndarray | Sequence, indices: Sequence[int]) -> np.ndarray |
     if isinstance(values, np.ndarray):
         return values[list(indices)]
     return [values[i] for i in indices]
-
-
-def _check_unique(names: Sequence[str]) -> None:
-    repeated = sorted({name for name in names if list(names).count(name) > 1})
-    if repeated:
-        raise ValueError(f'keypoint {", ".join(repeated)}: given more than once')

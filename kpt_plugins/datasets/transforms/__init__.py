@@ -4,6 +4,7 @@ from .episode import KeypointPadding, PackEpisode, StructuralReferences
 from .hide_outside_crop import HideKeypointsOutsideCrop
 from .loading import LoadImageChecked
 from .random_scale_rotation import RandomScaleRotation
+from .select_keypoints import SelectKeypoints
 
 __all__ = [
     'HideKeypointsOutsideCrop',
@@ -11,5 +12,6 @@ __all__ = [
     'LoadImageChecked',
     'PackEpisode',
     'RandomScaleRotation',
+    'SelectKeypoints',
     'StructuralReferences',
 ]
