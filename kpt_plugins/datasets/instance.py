@@ -70,18 +70,21 @@ def parse_keypoints(keypoints: list) -> np.ndarray:
         visible). The coordinates of invisible keypoints are kept where they are finite, else 0.
 
     Raises:
-        ValueError: If the length is no multiple of 3, a visibility is not 0, 1 or 2, or a
+        ValueError: If it is no flat list of numbers, its length no multiple of 3, a visibility is not 0, 1 or 2, or a
             visible keypoint's coordinate is not a finite number.
     """
+    expected = 'expected a flat list of numbers x, y, v for each keypoint'
+    if not isinstance(keypoints, (list, tuple, np.ndarray)):
+        raise ValueError(f'keypoints {repr(keypoints)[:60]}: {expected}')
+    for index, value in enumerate(keypoints):
+        if not (value is None or isinstance(value, (int, float, np.number))):
+            raise ValueError(f'keypoints: {repr(value)[:60]} at place {index}, {expected}')
+    if len(keypoints) % 3:
+        raise ValueError(f'keypoints of length {len(keypoints)}: {expected}')
     try:
         array = np.array(keypoints, dtype=np.float64)
-    except (TypeError, ValueError):
-        array = np.zeros((0, 0))
-    if array.ndim != 1 or array.size % 3:
-        raise ValueError(
-            f'keypoints of length {len(keypoints) if isinstance(keypoints, list) else "none"}: '
-            f'expected a flat list of numbers x, y, v for each keypoint'
-        )
+    except OverflowError as error:
+        raise ValueError(f'keypoints: a number is too large, {expected}') from error
     array = array.reshape(-1, 3)
     labelled = array[:, 2]
     wrong = (labelled != 0) & (labelled != 1) & (labelled != 2)
@@ -131,7 +134,7 @@ def read_instance(
     box = clean_box(annotation['bbox'], image['width'], image['height'])
     if box is None:
         return None, 'empty bbox'
-    if not annotation.get('keypoints'):
+    if annotation.get('keypoints') in (None, []):
         return None, 'no keypoints'
     keypoints = parse_keypoints(annotation['keypoints'])
     visible = int(keypoints[:, 2].sum())

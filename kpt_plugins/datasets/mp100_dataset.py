@@ -201,8 +201,8 @@ class MP100Dataset(BaseDataset):
         file = load_annotation_file(self.ann_file)
         try:
             chosen = self._choose_categories(file)
+            instances = self._read_instances(file, chosen)  # first: it knows malformed keypoints
             counts = count_keypoints(file.annotations)
-            instances = self._read_instances(file, chosen)
             categories = self._build_categories(file, chosen, counts, instances)
         except ValueError as error:
             raise ValueError(f'{self.ann_file}: {error}') from error

@@ -41,12 +41,16 @@ def load_raw(path: str) -> dict:
 
     Raises:
         FileNotFoundError, ValueError: If it is missing or not COCO-like, see
-            `annotation_file.load_annotation_file`.
+            `annotation_file.load_annotation_file`, or an annotation is malformed.
     """
     data = read_json(path)
     for problem in find_structure_problems(data):
         if problem.severity == ERROR:
             raise ValueError(f'{path}: {problem}')
+    try:
+        _usable_instances(data)  # now: the messages of later steps cannot name the file
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from error
     return data
 
 
@@ -75,8 +79,8 @@ def normalize_categories(
             disagree on their number; the message names the category.
     """
     skeletons = skeletons or {}
+    instances = _usable_instances(data)  # first: it knows malformed keypoints
     counts = count_keypoints(data['annotations'])
-    instances = _usable_instances(data)
     records = {record['id']: record for record in data['categories']}
     unknown = [i for i in skeletons if i not in records]
     if unknown:

@@ -58,6 +58,8 @@ def test_tiny_mp100(tiny_mp100):
         ('annotations', dict(id=1), ('warning', 'duplicate id')),
         ('annotations', dict(bbox=[1, 2]), ('error', 'malformed instance')),
         ('annotations', dict(keypoints=[1, 2, 5] * 3), ('error', 'malformed instance')),
+        ('annotations', dict(keypoints=[[1, 2, 2]] * 3), ('error', 'malformed instance')),
+        ('annotations', dict(keypoints=['1', '2', '2'] * 3), ('error', 'malformed instance')),
         ('annotations', dict(num_keypoints=2), ('warning', 'wrong num_keypoints')),
         (
             'annotations',

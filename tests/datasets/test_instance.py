@@ -48,8 +48,11 @@ def test_parse_keypoints():
     'keypoints, message',
     [
         ([1, 2], 'length 2: expected a flat list'),
-        ([[1, 2, 2]], 'expected a flat list'),
-        ('abc', 'expected a flat list'),
+        ([[1, 2, 2]], r'keypoints: \[1, 2, 2\] at place 0, expected a flat list'),
+        ([1, 2, 2, 3, '4', 2], "keypoints: '4' at place 4, expected a flat list"),
+        ('1 2 2', "keypoints '1 2 2': expected a flat list"),
+        ({'nose': [1, 2, 2]}, 'keypoints {.*}: expected a flat list'),
+        ([10**400, 1, 2], 'keypoints: a number is too large'),
         ([1, 2, 3], 'visibility 3 of keypoint 0'),
         ([1, 2, 2, 1, 2, 0.5], 'visibility 0.5 of keypoint 1'),
         ([1, 2, None], 'visibility nan of keypoint 0'),
@@ -93,6 +96,12 @@ def _annotation(**changes) -> dict:
 def test_reason_to_leave_out(changes, reason):
     instance, found = read_instance(_annotation(**changes), IMAGE)
     assert found == reason and (instance is None) == bool(reason)
+
+
+@pytest.mark.parametrize('keypoints', ['', 0, {}])
+def test_keypoints_that_are_no_list_are_not_taken_for_none(keypoints):
+    with pytest.raises(ValueError, match='keypoints .*: expected a flat list'):
+        read_instance(_annotation(keypoints=keypoints), IMAGE)
 
 
 def test_read_instance():

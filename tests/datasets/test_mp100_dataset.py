@@ -425,7 +425,13 @@ def test_annotations_must_agree(tmp_path):
     [
         ('bbox', [1, 2, 3], 'annotation 2: bbox'),
         ('keypoints', [1, 2, 7] * 3, 'annotation 2: keypoints: visibility 7'),
-        ('keypoints', 'abc', 'annotation 2: keypoints of length'),
+        ('keypoints', 'abc', "annotation 2: keypoints 'abc': expected a flat list"),
+        (
+            'keypoints',
+            [[1, 2, 2]] * 4,
+            r'annotation 2: keypoints: \[1, 2, 2\] at place 0, expected',
+        ),
+        ('keypoints', ['1', '2', '2'] * 3, "annotation 2: keypoints: '1' at place 0, expected a f"),
         ('category_id', 5, r'annotations\[1\] \(id 2\): category_id: 5'),
     ],
 )

@@ -65,6 +65,17 @@ def test_unclear_base_stays_settled(tmp_path):
     assert normalize_categories(coco_file(4, skeleton=[[1, 2]]))[1].assumed == ['1 thing']
 
 
+@pytest.mark.parametrize('keypoints', [[[1, 2, 2]] * 4, ['1', '2', '2'] * 3, '1 2 2'])
+def test_malformed_keypoints_name_file_annotation_and_field(tmp_path, keypoints):
+    content = coco_file()
+    content['annotations'][1]['keypoints'] = keypoints
+    path = write_json(tmp_path / 'ann.json', content)
+    with pytest.raises(ValueError, match=r'ann\.json: annotation 2: keypoints.* a flat list'):
+        load_raw(str(path))
+    with pytest.raises(ValueError, match='annotation 2: keypoints.* a flat list'):
+        normalize_categories(content)
+
+
 def test_replaced_skeletons():
     data, _ = normalize_categories(coco_file(4, skeleton=[[9, 9]]), skeletons={1: [[2, 3]]})
     assert data['categories'][0]['skeleton'] == [[2, 3]]
