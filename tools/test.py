@@ -63,7 +63,10 @@ def configure(args: argparse.Namespace) -> Config:
     if not isinstance(cfg.test_evaluator, (list, tuple)):
         cfg.test_evaluator = [cfg.test_evaluator]
     if args.dump:
-        cfg.test_evaluator = [*cfg.test_evaluator, dict(type='EpisodeDump', out_file=args.dump)]
+        metrics = [m for m in cfg.test_evaluator if m.type == 'EpisodeKeypointMetric']
+        given = metrics[0].get('given', 'any') if metrics else None
+        dump = dict(type='EpisodeDump', out_file=args.dump, given=given)
+        cfg.test_evaluator = [*cfg.test_evaluator, dump]
     if args.query_rotation is not None:
         set_query_rotation(cfg, 'test_dataloader', args.query_rotation)
     if args.show_dir:

@@ -70,8 +70,8 @@ def parse_keypoints(keypoints: list) -> np.ndarray:
         visible). The coordinates of invisible keypoints are kept where they are finite, else 0.
 
     Raises:
-        ValueError: If it is no flat list of numbers, its length no multiple of 3, a visibility is not 0, 1 or 2, or a
-            visible keypoint's coordinate is not a finite number.
+        ValueError: If it is no flat list of numbers, its length is no multiple of 3, a visibility
+            is not 0, 1 or 2, or a visible keypoint's coordinate is not a finite number.
     """
     expected = 'expected a flat list of numbers x, y, v for each keypoint'
     if not isinstance(keypoints, (list, tuple, np.ndarray)):

@@ -28,12 +28,15 @@ _SCALARS = {
 _PER_KEYPOINT = ('target', 'query_visible', 'given_count')
 
 
-def save_pairs(path: str | Path, predictions: Mapping[str, Sequence[PairRecord]]) -> None:
+def save_pairs(
+    path: str | Path, predictions: Mapping[str, Sequence[PairRecord]], given: str | None = None
+) -> None:
     """Write pairs with the predictions of one or several methods.
 
     Args:
         path: file to write, ending in ``.npz``; replaced at once when complete.
         predictions: the same pairs in the same order for each method's name.
+        given: the rule for the supports that the run was scored by, if it is known.
 
     Raises:
         ValueError: for another suffix, no method, or methods with different pairs.
@@ -51,6 +54,8 @@ def save_pairs(path: str | Path, predictions: Mapping[str, Sequence[PairRecord]]
         'offsets': np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]),
         'bbox': np.array([record.bbox for record in pairs]).reshape(-1, 4),
     }
+    if given is not None:
+        arrays['given'] = np.array(given)
     for name, dtype in _SCALARS.items():
         arrays[name] = np.array([getattr(record, name) for record in pairs], dtype=dtype)
     for name in _PER_KEYPOINT:
@@ -77,17 +82,7 @@ def load_pairs(path: str | Path) -> dict[str, list[PairRecord]]:
         FileNotFoundError: if the file does not exist.
         ValueError: if it is not a dump of predictions, or of an unknown version.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f'dump of predictions {path} does not exist')
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise ValueError(f'{path} is not a readable dump of predictions (.npz): {error}') from error
-    version = arrays.get('format_version')
-    if version is None or int(version) != FORMAT_VERSION:
-        raise ValueError(f'{path} is not a dump of predictions of version {FORMAT_VERSION}')
+    arrays = _read(path)
     offsets = arrays['offsets']
     spans = [slice(start, stop) for start, stop in itertools.pairwise(offsets)]
     return {
@@ -103,6 +98,31 @@ def load_pairs(path: str | Path) -> dict[str, list[PairRecord]]:
         ]
         for method in arrays['methods']
     }
+
+
+def load_given(path: str | Path) -> str | None:
+    """The rule for the supports that a dumped run was scored by; None where the file has none.
+
+    Raises:
+        FileNotFoundError, ValueError: as :func:`load_pairs`.
+    """
+    arrays = _read(path)
+    return str(arrays['given']) if 'given' in arrays else None
+
+
+def _read(path: str | Path) -> dict[str, np.ndarray]:
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f'dump of predictions {path} does not exist')
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise ValueError(f'{path} is not a readable dump of predictions (.npz): {error}') from error
+    version = arrays.get('format_version')
+    if version is None or int(version) != FORMAT_VERSION:
+        raise ValueError(f'{path} is not a dump of predictions of version {FORMAT_VERSION}')
+    return arrays
 
 
 def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:

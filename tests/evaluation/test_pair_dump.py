@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from kpt_plugins.evaluation import load_pairs, pair_record, save_pairs, score_pairs
+from kpt_plugins.evaluation.pair_dump import load_given
 
 from .pair_samples import make_sample
 
@@ -26,6 +27,15 @@ def test_rescored_dump_equals_direct_score(tmp_path):
             assert again == fresh
     assert loaded['model'][3].img_path == records[3].img_path
     assert not list(tmp_path.glob('**/*.tmp'))
+
+
+@pytest.mark.parametrize('given', [None, 'any', 'all'])
+def test_the_rule_of_the_run(tmp_path, given):
+    save_pairs(tmp_path / 'a.npz', {'model': make_records()}, given)
+    assert load_given(tmp_path / 'a.npz') == given
+    assert len(load_pairs(tmp_path / 'a.npz')['model']) == 5
+    with pytest.raises(FileNotFoundError, match='gone.npz'):
+        load_given(tmp_path / 'gone.npz')
 
 
 def test_methods_must_share_their_pairs(tmp_path):

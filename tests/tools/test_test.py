@@ -16,10 +16,15 @@ def configure(*argv):
 
 def test_arguments_reach_the_config():
     cfg = configure('--dump', 'd.npz', '--show-dir', 's', '--query-rotation', 40)
-    assert cfg.test_evaluator[-1] == dict(type='EpisodeDump', out_file='d.npz')
+    assert cfg.test_evaluator[-1] == dict(type='EpisodeDump', out_file='d.npz', given='any')
     assert cfg.custom_hooks[-1].out_dir == 's'
     assert cfg.test_dataloader.dataset.query_rotation == 40
     assert 'query_rotation' not in configure().test_dataloader.dataset
+
+
+def test_the_dump_knows_the_rule_of_the_metric():
+    cfg = configure('--dump', 'd.npz', '--cfg-options', 'test_evaluator.0.given=all')
+    assert cfg.test_evaluator[-1].given == 'all'
 
 
 def test_scores_are_grouped_by_metric():

@@ -21,6 +21,7 @@ from kpt_plugins.evaluation import (
     score_pairs,
 )
 from kpt_plugins.evaluation.functional import GIVEN_RULES
+from kpt_plugins.evaluation.pair_dump import load_given
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -32,8 +33,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--given',
         choices=GIVEN_RULES,
-        default='any',
-        help='score keypoints that any support shows, or only those that all show',
+        help='score keypoints that any support shows, or only those that all show; by default as '
+        'the run was scored, any where the dump does not say',
     )
     parser.add_argument('--per-category', action='store_true', help='print every category')
     parser.add_argument('--out', metavar='JSON', help='file for the scores')
@@ -42,8 +43,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
+    given = args.given or load_given(args.dump) or 'any'
     scores = {
-        method: score_pairs(pairs, args.thresholds, args.given)
+        method: score_pairs(pairs, args.thresholds, given)
         for method, pairs in load_pairs(args.dump).items()
     }
     if args.per_category:
