@@ -1,6 +1,9 @@
 """Evaluation: pure functions, the pairs they score, and metrics over both."""
 
 from . import functional
+from .incremental_figure import draw_steps
+from .incremental_report import format_summary, score_run, summarize_runs
+from .incremental_runs import IncrementalRun, group_runs, load_run
 from .metrics import (
     CopySupportMetric,
     EpisodeDump,
@@ -19,16 +22,23 @@ __all__ = [
     'EpisodeDump',
     'EpisodeKeypointMetric',
     'IncrementalKeypointMetric',
+    'IncrementalRun',
     'PairMetric',
     'PairRecord',
     'PairScores',
     'copied_support',
+    'draw_steps',
     'format_per_category',
     'format_scores',
+    'format_summary',
     'functional',
+    'group_runs',
     'load_pairs',
+    'load_run',
     'pair_record',
     'save_pairs',
     'score_pairs',
+    'score_run',
+    'summarize_runs',
     'unique_pairs',
 ]
