@@ -46,6 +46,22 @@ class IncrementalHeatmapHead(HeatmapHead):
             raise ValueError('final_layer is None; a head without a last layer cannot grow')
         self.num_old = num_old
 
+    def forward(self, feats: tuple[Tensor, ...]) -> Tensor:
+        """Heatmaps (B, K, h, w) from the last of the features.
+
+        Old and new rows are applied apart: with more rows in one convolution the library may sum in
+        another order, and the old heatmaps would differ from the old detector's in their last bits.
+        """
+        features, layer = self.conv_layers(self.deconv_layers(feats[-1])), self.final_layer
+        parts = [slice(0, self.num_old), slice(self.num_old, None)]
+        heatmaps = [
+            layer._conv_forward(
+                features, layer.weight[part], None if layer.bias is None else layer.bias[part]
+            )
+            for part in (parts if self.num_old else parts[1:])
+        ]
+        return torch.cat(heatmaps, dim=1)
+
     def loss(
         self,
         feats: tuple[Tensor, ...],

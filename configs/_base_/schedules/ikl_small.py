@@ -1,0 +1,28 @@
+# A step of incremental learning in minutes on two CPU cores; the same for every method.
+max_epochs = 40
+train_cfg = dict(by_epoch=True, max_epochs=max_epochs)
+val_cfg = None
+val_dataloader = None
+val_evaluator = None
+test_cfg = dict()
+
+optim_wrapper = dict(
+    optimizer=dict(type='Adam', lr=1e-3),
+    clip_grad=dict(max_norm=1.0),
+)
+param_scheduler = [
+    dict(type='LinearLR', begin=0, end=50, start_factor=0.01, by_epoch=False),
+    dict(
+        type='CosineAnnealingLR',
+        begin=0,
+        end=max_epochs,
+        T_max=max_epochs,
+        eta_min_ratio=0.02,
+        by_epoch=True,
+        convert_to_iter_based=True,
+    ),
+]
+auto_scale_lr = dict(base_batch_size=16)
+
+# Nothing is chosen by a validation: a step has no labels of the old keypoints to choose by.
+default_hooks = dict(checkpoint=dict(interval=5, max_keep_ckpts=1, save_best=None))

@@ -1,0 +1,24 @@
+# KAMP on cattle: 8 keypoints, then 4, 3 and 3 more, each step from its own images with its own
+# labels alone. The whole sequence: python tools/train_incremental.py configs/ikl_livestock_cattle.py
+_base_ = 'ikl_livestock_cattle_step0.py'
+
+base_config = 'ikl_livestock_cattle_step0.py'
+step = 1
+
+model = dict(
+    type='IncrementalPoseEstimator',
+    steps=_base_.steps,
+    step=step,
+    parent='work_dirs/ikl_livestock_cattle_step0/detector.pth',
+    distillation=dict(type='SpatialDistillationLoss', loss_weight=1.0),
+    ka_net=dict(num_triplets=1, hidden_channels=32),
+    association_loss=dict(type='SpatialDistillationLoss', loss_weight=1.0),
+    triplets='miner',
+)
+train_dataloader = dict(dataset=dict(step=step))
+test_dataloader = dict(dataset=dict(step=step))
+custom_hooks = [
+    *_base_.custom_hooks[:-1],
+    dict(type='KnowledgeAssociationHook', num_epochs=10),
+]
+model_wrapper_cfg = dict(type='MMDistributedDataParallel', find_unused_parameters=True)

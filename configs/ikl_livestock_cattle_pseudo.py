@@ -1,0 +1,7 @@
+# Hard pseudo-labels of the teacher in place of distillation, as DeepLabCut's memory replay.
+_base_ = 'ikl_livestock_cattle.py'
+
+model = dict(
+    distillation=dict(_delete_=True, type='PseudoLabelLoss', threshold=0.3, sigma=1.5),
+    ka_net=None,
+)

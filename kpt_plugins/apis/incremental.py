@@ -1,0 +1,154 @@
+"""The steps of incremental learning as runs of the ordinary tools."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from kpt_plugins.engine.hooks.step_handover_hook import DETECTOR_NAME
+from kpt_plugins.structures.keypoint_steps import KeypointSteps
+from kpt_plugins.structures.step_manifest import (
+    MANIFEST_NAME,
+    StepManifest,
+    read_manifest,
+    sha256_of,
+)
+
+from .config_lookup import find_config
+from .run_config import load_config
+
+ROW_NAME = 'row.json'
+
+
+@dataclass(frozen=True)
+class StepRun:
+    """One step: its config with the entries that place it in the sequence.
+
+    Args:
+        step (int): Its number.
+        config (Path): Config file.
+        options (Mapping): Config entries to override.
+        folder (Path): Work directory.
+        parent (Path | None): Folder of the step before; None for the base step.
+    """
+
+    step: int
+    config: Path
+    folder: Path
+    parent: Path | None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def detector(self) -> Path:
+        return self.folder / DETECTOR_NAME
+
+    @property
+    def row(self) -> Path:
+        """The scores of this step's keypoints."""
+        return self.folder / ROW_NAME
+
+    def cfg_options(self) -> dict[str, Any]:
+        """All overrides: the step's own, its parent and where the scores go."""
+        options = {'test_evaluator.0.out_file': str(self.row), **self.options}
+        if self.parent is not None:
+            options['model.parent'] = str(self.parent / DETECTOR_NAME)
+        return options
+
+    def trained(self) -> bool:
+        """Whether the step's detector is there and comes from the parent's.
+
+        Raises:
+            ValueError: If it was trained from another parent, or the file was changed.
+        """
+        manifest = read_manifest(self.folder)
+        if manifest is None:
+            return False
+        self._check(manifest)
+        return True
+
+    def _check(self, manifest: StepManifest) -> None:
+        where = self.folder / MANIFEST_NAME
+        if manifest.step != self.step:
+            raise ValueError(f'{where} is of step {manifest.step}, expected step {self.step}')
+        if not self.detector.is_file() or sha256_of(self.detector) != manifest.sha256:
+            raise ValueError(f'{self.detector} is not the file that {where} describes; remove both')
+        if self.parent is None:
+            return
+        parent = read_manifest(self.parent)
+        if parent is None or parent.sha256 != manifest.parent_sha256:
+            raise ValueError(
+                f'{where}: step {self.step} was trained from another detector (sha256 '
+                f'{(manifest.parent_sha256 or "none")[:12]}...) than the one now in {self.parent}; '
+                f'remove {self.folder} and the steps after it to train them again'
+            )
+
+
+def plan_steps(
+    configs: Sequence[str | Path],
+    root: str | Path,
+    options: Mapping[str, Any] | None = None,
+    base: str | Path | None = None,
+) -> list[StepRun]:
+    """The runs of a sequence, in order.
+
+    Args:
+        configs: A protocol config, which names the base step's config as ``base_config`` and
+            stands for all later steps; or the configs of all steps in order.
+        root: Folder of the sequence; the steps' folders are ``step0``, ``step1``, ... in it.
+        options: Entries to override in every step after the base step.
+        base: Folder of a base step to start from, trained before, instead of ``ROOT/step0``.
+
+    Raises:
+        ValueError: If the configs are not those of steps 0, 1, ... of one sequence.
+    """
+    root = Path(root)
+    files = [find_config(config) for config in configs]
+    loaded = [load_config(file) for file in files]
+    if len(files) == 1:
+        protocol, file = loaded[0], files[0]
+        if 'base_config' not in protocol:
+            raise ValueError(
+                f"{file} is no protocol config, it has no base_config; give the steps' configs, "
+                f'all of them in order'
+            )
+        steps = KeypointSteps(protocol.model.steps)
+        files = [file.parent / protocol.base_config, *[file] * (len(steps) - 1)]
+        extras = [{}, *[_step_options(protocol, t) for t in range(1, len(steps))]]
+    else:
+        _check_sequence(files, loaded)
+        extras = [{} for _ in files]
+    runs = []
+    for step, (file, extra) in enumerate(zip(files, extras, strict=True)):
+        folder = root / f'step{step}' if step or base is None else Path(base)
+        parent = runs[-1].folder if runs else None
+        chosen = {**extra, **(options or {})} if step else {}
+        runs.append(StepRun(step, file, folder, parent, chosen))
+    return runs
+
+
+def _step_options(protocol: Config, step: int) -> dict[str, int]:
+    options = {'model.step': step}
+    for loader in ('train_dataloader', 'test_dataloader'):
+        options[f'{loader}.dataset.step'] = step
+    return options
+
+
+def _check_sequence(files: Sequence[Path], loaded: Sequence[Config]) -> None:
+    for number, (file, cfg) in enumerate(zip(files, loaded, strict=True)):
+        dataset = cfg.train_dataloader.dataset
+        if dataset.get('type') != 'KeypointStepDataset':
+            raise ValueError(
+                f'{file}: train_dataloader.dataset is no KeypointStepDataset but '
+                f'{dataset.get("type")!r}'
+            )
+        if dataset.step != number:
+            raise ValueError(
+                f'{file} is of step {dataset.step}, but was given as step {number}; the order of '
+                f'the configs is that of the steps'
+            )
+        if dataset.steps != loaded[0].train_dataloader.dataset.steps:
+            raise ValueError(f'{file} has other steps than {files[0]}')

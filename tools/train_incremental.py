@@ -1,0 +1,98 @@
+"""Train and test all steps of incremental keypoint learning, one after the other.
+
+Every step is a run of ``tools/train.py`` and ``tools/test.py`` in a folder of its own, with the
+detector of the step before as its parent. Started again, it goes on where it was.
+
+Examples:
+    python tools/train_incremental.py configs/ikl_livestock_cattle.py
+    python tools/train_incremental.py configs/ikl_livestock_cattle_step{0,1,2,3}.py
+    python tools/train_incremental.py configs/ikl_livestock_cattle_lwf.py --seed 1 \\
+        --work-dir work_dirs/cattle/lwf_seed1 --base work_dirs/cattle/base_seed1/step0
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmengine.config import DictAction
+
+from kpt_plugins.apis.config_lookup import find_config
+from kpt_plugins.apis.incremental import StepRun, plan_steps
+
+TOOLS = Path(__file__).resolve().parent
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        'configs', nargs='+', metavar='CONFIG', help='one protocol config, or those of all steps'
+    )
+    parser.add_argument('--work-dir', help='folder of the sequence, by default work_dirs/CONFIG')
+    parser.add_argument('--seed', type=int, default=0, help='seed of every step')
+    parser.add_argument(
+        '--base',
+        metavar='FOLDER',
+        help='start from this trained base step, not from one of our own',
+    )
+    parser.add_argument('--last-step', type=int, help='stop after this step')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        metavar='KEY=VALUE',
+        help='override config entries of the steps after the base step',
+    )
+    return parser.parse_args(argv)
+
+
+def command(tool: str, run: StepRun, *arguments: object) -> list[str]:
+    """A tool's command line for a step."""
+    options = [f'{key}={value}' for key, value in run.cfg_options().items()]
+    arguments = (TOOLS / tool, run.config, *arguments, '--cfg-options', *options)
+    return [sys.executable, *map(str, arguments)]
+
+
+def execute(run: StepRun, seed: int) -> None:
+    """Do what is left to do of a step.
+
+    Raises:
+        ValueError: If its folder holds a step with another parent.
+        subprocess.CalledProcessError: If a tool fails.
+    """
+    if not run.trained():
+        run.row.unlink(missing_ok=True)
+        train = command(
+            'train.py', run, '--work-dir', run.folder, '--seed', seed, '--no-validate', '--resume'
+        )
+        subprocess.run(train, check=True)
+    if not run.row.is_file():
+        test = command('test.py', run, run.detector, '--work-dir', run.folder / 'test')
+        subprocess.run(test, check=True)
+    print(f'step {run.step}: {run.detector}, {run.row}', flush=True)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
+    root = args.work_dir or Path('work_dirs', find_config(args.configs[0]).stem)
+    try:
+        runs = plan_steps(args.configs, root, args.cfg_options, args.base)
+        for run in runs[: None if args.last_step is None else args.last_step + 1]:
+            execute(run, args.seed)
+    except (ValueError, FileNotFoundError) as error:
+        raise SystemExit(f'error: {error}') from error
+    except subprocess.CalledProcessError as error:
+        raise SystemExit(
+            f'{Path(error.cmd[1]).name} failed (status {error.returncode}); started again, the '
+            f'same command goes on'
+        ) from error
+
+
+if __name__ == '__main__':
+    main()
