@@ -15,6 +15,7 @@ val_ann = 'annotations/val.json'
 test_ann = 'annotations/test.json'
 synth_root = '{{$KPT_DATA_ROOT:data}}/synth'
 input_size = (96, 96)
+num_keypoints = 40
 warmup_epochs = 8
 max_epochs = 14
 
@@ -48,6 +49,14 @@ augment = [
     dict(type='RandomScaleRotation', scale_std=0.2, rotation_std=20.0, rotation_prob=0.8),
 ]
 colour = [dict(type='PhotometricDistortion', hue_delta=9, saturation_range=(0.7, 1.3))]
+train_episode = [
+    dict(type='KeypointPadding', mode='mixup', num_keypoints=num_keypoints),
+    *_base_.pack,
+]
+test_episode = [
+    dict(type='KeypointPadding', mode='eqdiv', num_keypoints=num_keypoints),
+    *_base_.pack,
+]
 
 # data loaders
 train_dataloader = dict(
@@ -67,7 +76,7 @@ train_dataloader = dict(
                     data_prefix=dict(img='images'),
                     pipeline=[*load, *augment, *crop, *colour],
                 ),
-                pipeline=_base_.train_episode,
+                pipeline=train_episode,
             )
             for root, ann in ((data_root, train_ann), (synth_root, 'annotations/synth_train.json'))
         ],
@@ -77,6 +86,7 @@ val_dataloader = dict(
     dataset=dict(
         num_episodes=30,
         dataset=dict(data_root=data_root, ann_file=val_ann, pipeline=[*load, *crop]),
+        pipeline=test_episode,
     ),
 )
 test_dataloader = dict(
@@ -84,5 +94,6 @@ test_dataloader = dict(
         num_episodes=40,
         num_queries=15,
         dataset=dict(data_root=data_root, ann_file=test_ann, pipeline=[*load, *crop]),
+        pipeline=test_episode,
     ),
 )

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
@@ -170,15 +171,21 @@ def set_seed(cfg: Config, seed: int) -> None:
 def seed_training_episodes(cfg: Config) -> None:
     """Let training datasets without a seed of their own draw from ``randomness.seed``.
 
-    A checkpoint keeps that one seed, so that a resumed run draws what it would have drawn. Where
-    the config has none it is 0, not random. The evaluation lists keep theirs, or runs with
-    different seeds could not be compared.
+    The first gets that seed, further ones (of a ``ConcatDataset``) seeds that follow from it: with
+    the same one the parts would draw alike, the same places in their categories and the same
+    augmentation. A checkpoint keeps the run's seed, so that a resumed run draws what it would have
+    drawn. Where the config has none it is 0, not random. The evaluation lists keep theirs, or runs
+    with different seeds could not be compared.
     """
     seed = (cfg.get('randomness') or {}).get('seed')
     seed = 0 if seed is None else seed
     set_seed(cfg, seed)
-    for dataset in episode_datasets(cfg, 'train_dataloader'):
-        dataset.setdefault('seed', seed)
+    for number, dataset in enumerate(episode_datasets(cfg, 'train_dataloader')):
+        dataset.setdefault('seed', _seed_of_part(seed, number))
+
+
+def _seed_of_part(seed: int, number: int) -> int:
+    return int(np.random.SeedSequence((seed, number)).generate_state(1)[0]) if number else seed
 
 
 def set_query_rotation(cfg: Config, part: str, degrees: float) -> None:

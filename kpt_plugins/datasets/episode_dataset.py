@@ -134,7 +134,7 @@ class EpisodeDataset(Dataset):
 
     def _refuse_large_categories(self) -> None:
         """At construction, not hours later when such a category is drawn."""
-        for place, transform in enumerate(self.pipeline.transforms):
+        for transform in self.pipeline.transforms:
             if not isinstance(transform, KeypointPadding):
                 continue
             size = transform.num_keypoints
@@ -146,9 +146,10 @@ class EpisodeDataset(Dataset):
             if large:
                 raise ValueError(
                     f'{self.dataset.ann_file}: more keypoints than KeypointPadding.num_keypoints='
-                    f'{size} have, by category id: {"; ".join(large)}. Raise '
-                    f'train_dataloader.dataset.pipeline.{place}.num_keypoints and those of '
-                    f'val_dataloader and test_dataloader, or num_keypoints in the config file.'
+                    f'{size} have, by category id: {"; ".join(large)}. Raise the num_keypoints of '
+                    f'KeypointPadding in the episode pipelines of all data loaders (the configs '
+                    f'that we ship have one num_keypoints for all, in the config file), or leave '
+                    f'the category out with category_ids.'
                 )
 
     def _seeded_list(self, num_episodes: int) -> list[tuple[int, np.ndarray, int]]:

@@ -3,13 +3,16 @@ from pathlib import Path
 
 import pytest
 
+from kpt_plugins.apis import find_config
 from kpt_plugins.apis.run_config import (
     add_config_arguments,
     add_launch_arguments,
     episode_datasets,
     load_config,
     load_run_config,
+    seed_training_episodes,
     set_query_rotation,
+    walk_dicts,
 )
 
 CONFIG = """
@@ -150,6 +153,31 @@ def test_work_dir(config, monkeypatch):
 def test_missing_config_names_similar_ones(config):
     with pytest.raises(FileNotFoundError, match='did you mean my_experiment'):
         load_config(config.with_name('my_experimant.py'))
+
+
+def test_parts_of_the_training_data_draw_apart():
+    seeds = {}
+    for seed in (0, 1):
+        cfg = load_config('fmmp_custom', {'randomness.seed': seed})
+        seed_training_episodes(cfg)
+        seeds[seed] = [d.seed for d in episode_datasets(cfg, 'train_dataloader')]
+        again = load_config('fmmp_custom', {'randomness.seed': seed})
+        seed_training_episodes(again)
+        assert seeds[seed] == [d.seed for d in episode_datasets(again, 'train_dataloader')]
+    assert [first for first, _ in seeds.values()] == [0, 1]
+    assert len({*seeds[0], *seeds[1]}) == 4
+
+
+def test_custom_pads_to_the_number_in_its_own_file(tmp_path):
+    """What docs/data.md and the error about larger categories say: copy it, raise the number."""
+    text = find_config('fmmp_custom').read_text()
+    assert text.count('num_keypoints = 40\n') == 1
+    text = text.replace("_base_ = 'fmmp_synth.py'", f'_base_ = {str(find_config("fmmp_synth"))!r}')
+    (tmp_path / 'mine.py').write_text(text.replace('num_keypoints = 40\n', 'num_keypoints = 50\n'))
+    cfg = load_config(tmp_path / 'mine.py')
+    loaders = [cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader]
+    used = [d['num_keypoints'] for d in walk_dicts(loaders) if d.get('type') == 'KeypointPadding']
+    assert used == [50] * 4
 
 
 def test_query_rotation(config):
