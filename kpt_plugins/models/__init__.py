@@ -6,3 +6,4 @@ from .layers import *  # noqa: F403
 from .losses import *  # noqa: F403
 from .necks import *  # noqa: F403
 from .pose_estimators import *  # noqa: F403
+from .regularizers import *  # noqa: F403

@@ -4,6 +4,7 @@ from .episode_epoch_hook import EpisodeEpochHook
 from .episode_visualization_hook import EpisodeVisualizationHook
 from .epoch_seed_hook import EpochSeedHook
 from .non_finite_loss_hook import NonFiniteLossError, NonFiniteLossHook
+from .parameter_importance_hook import ParameterImportanceHook
 from .proposal_warmup_hook import ProposalWarmupHook
 from .safe_checkpoint_hook import SafeCheckpointHook
 
@@ -13,6 +14,7 @@ __all__ = [
     'EpochSeedHook',
     'NonFiniteLossError',
     'NonFiniteLossHook',
+    'ParameterImportanceHook',
     'ProposalWarmupHook',
     'SafeCheckpointHook',
 ]
