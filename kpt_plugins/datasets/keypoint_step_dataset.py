@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
@@ -14,6 +13,7 @@ from mmengine.logging import print_log
 from mmpose.datasets.transforms import RandomFlip
 from mmpose.registry import DATASETS
 
+from kpt_plugins.datasets.image_split import split_images
 from kpt_plugins.structures.keypoint_selection import (
     check_flip,
     find_keypoints,
@@ -188,12 +188,12 @@ class KeypointStepDataset(BaseDataset):
         """Refuse a step without labels, report keypoints without any."""
         where = f'{self.ann_file}, step {self.step}'
         names = self.keypoint_steps.names(self.step)[num_old:]
-        images = f'of the {num_images} images has a label of {", ".join(names)}'
-        if not records:
-            raise ValueError(f'{where}: none {images}')
         found = len({record['img_id'] for record in records})
-        if self.shots is not None and found < self.shots:
-            raise ValueError(f'{where}: shots={self.shots}, but only {found} {images}')
+        if found < (self.shots or 1):
+            raise ValueError(
+                f'{where}: expected {self.shots or "some"} images with a label of '
+                f'{", ".join(names)}, there are {found} among {num_images}'
+            )
         seen = np.concatenate([_visible(record) for record in records])[:, num_old:].any(axis=0)
         unseen = [name for name, is_seen in zip(names, seen, strict=True) if not is_seen]
         if unseen:
@@ -202,32 +202,6 @@ class KeypointStepDataset(BaseDataset):
                 logger='current',
                 level=logging.WARNING,
             )
-
-
-def split_images(img_ids: Sequence, shares: Sequence[float], seed: int) -> list[list]:
-    """Cut a dataset's images into disjoint parts that depend on the seed and the ids alone.
-
-    Args:
-        img_ids: Image ids in any order, possibly repeated.
-        shares: Relative sizes of the parts.
-        seed: Of the order of the images.
-
-    Returns:
-        For each share a list of image ids. The order is that of the SHA-256 of seed and id.
-
-    Raises:
-        ValueError: If a part would be empty.
-    """
-    ids = sorted(set(img_ids), key=lambda i: hashlib.sha256(f'{seed}:{i}'.encode()).hexdigest())
-    ends = np.rint(np.cumsum(shares) / np.sum(shares) * len(ids)).astype(int).tolist()
-    parts = [ids[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
-    for step, part in enumerate(parts):
-        if not part:
-            raise ValueError(
-                f'step {step} gets none of the {len(ids)} images: with shares={list(shares)} '
-                f'there are too few for {len(parts)} steps'
-            )
-    return parts
 
 
 def _visible(record: dict) -> np.ndarray:
@@ -270,7 +244,8 @@ def _build_source(config: dict, test_mode: bool) -> BaseDataset:
             f'dataset.bbox_file={config["bbox_file"]!r}: detected boxes come without keypoints to '
             f'compare with; expected the boxes of the annotation file (no bbox_file)'
         )
-    return DATASETS.build({'test_mode': test_mode, **config, 'pipeline': [], 'lazy_init': True})
+    fixed = dict(pipeline=[], lazy_init=True, serialize_data=False)
+    return DATASETS.build({'test_mode': test_mode, **config, **fixed})
 
 
 def _transforms(transform: Any) -> Iterator[Any]:
