@@ -7,6 +7,7 @@ import difflib
 import inspect
 import os
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,8 @@ def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
 def load_config(name: str | Path, options: Mapping[str, Any] | None = None) -> Config:
     """Read a config and override entries.
 
+    An environment variable KPT_DATA_ROOT that is set but empty counts as not set, and is removed.
+
     Args:
         name: as for :func:`find_config`.
         options: entries to override, by dotted keys. A new top-level ``data_root``, ``synth_root``,
@@ -80,6 +83,8 @@ def load_config(name: str | Path, options: Mapping[str, Any] | None = None) -> C
         ValueError: if an option would change nothing: a misspelt top-level entry, or a variable
             that only the config file itself used.
     """
+    if os.environ.get('KPT_DATA_ROOT') == '':
+        del os.environ['KPT_DATA_ROOT']  # the configs would read /synth for data/synth
     cfg = Config.fromfile(find_config(name))
     before = {name: cfg[name] for name in COPIED if name in cfg}
     if options:
@@ -137,14 +142,29 @@ def load_run_config(args: argparse.Namespace) -> Config:
     """The config of a run with the launch arguments applied.
 
     ``--work-dir`` wins over the config's ``work_dir``; without both it is ``work_dirs/NAME``.
+
+    Raises:
+        ModuleNotFoundError: if TensorBoard logs are wanted and TensorBoard is not installed.
     """
     cfg = load_config(args.config, args.cfg_options)
+    backends = [entry.get('type') for entry in walk_dicts(cfg.get('visualizer'))]
+    if vars(args).get('tensorboard') or 'TensorboardVisBackend' in backends:
+        _require_tensorboard()
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
         cfg.work_dir = os.path.join('work_dirs', find_config(args.config).stem)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     return cfg
+
+
+def _require_tensorboard() -> None:
+    """At the start, not when the data are read and the first log is written."""
+    if find_spec('tensorboard') is None:
+        raise ModuleNotFoundError(
+            'TensorBoard logs are wanted (--tensorboard, or TensorboardVisBackend in the config), '
+            'but it is not installed: pip install tensorboard'
+        )
 
 
 def walk_dicts(node: Any) -> Iterator[dict]:

@@ -1,9 +1,10 @@
 import argparse
+import sys
 from pathlib import Path
 
 import pytest
 
-from kpt_plugins.apis import find_config
+from kpt_plugins.apis import find_config, run_config
 from kpt_plugins.apis.run_config import (
     add_config_arguments,
     add_launch_arguments,
@@ -178,6 +179,29 @@ def test_custom_pads_to_the_number_in_its_own_file(tmp_path):
     loaders = [cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader]
     used = [d['num_keypoints'] for d in walk_dicts(loaders) if d.get('type') == 'KeypointPadding']
     assert used == [50] * 4
+
+
+def test_an_empty_data_root_counts_as_none(monkeypatch):
+    monkeypatch.setenv('KPT_DATA_ROOT', '')
+    assert load_config('fmmp_synth').data_root == 'data/synth'
+    monkeypatch.setenv('KPT_DATA_ROOT', 'elsewhere')
+    assert load_config('fmmp_synth').data_root == 'elsewhere/synth'
+
+
+@pytest.mark.parametrize('installed', [True, False])
+@pytest.mark.parametrize('where', ['config', 'command line', 'nowhere'])
+def test_tensorboard_must_be_there_at_the_start(config, monkeypatch, installed, where):
+    monkeypatch.setattr(run_config, 'find_spec', lambda name: sys if installed else None)
+    args = parse(config)
+    args.tensorboard = where == 'command line'
+    if where == 'config':
+        backend = "dict(type='TensorboardVisBackend')"
+        config.write_text(f'{CONFIG}\nvisualizer = dict(vis_backends=[{backend}])\n')
+    if installed or where == 'nowhere':
+        load_run_config(args)
+    else:
+        with pytest.raises(ModuleNotFoundError, match='pip install tensorboard'):
+            load_run_config(args)
 
 
 def test_query_rotation(config):

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from kpt_plugins.apis import run_config
 from tests.apis.test_model_loading import TINY
 from tests.tools.tool import load_tool
 
@@ -25,7 +26,8 @@ def test_seed_reaches_weights_and_training_episodes_only():
     assert 'seed' not in cfg.test_dataloader.dataset
 
 
-def test_amp_and_scaled_learning_rate():
+def test_amp_and_scaled_learning_rate(monkeypatch):
+    monkeypatch.setattr(run_config, 'find_spec', lambda name: pytest)  # whether it is there or not
     cfg = configure('--amp', '--auto-scale-lr', '--tensorboard')
     assert cfg.optim_wrapper.type == 'AmpOptimWrapper'
     assert cfg.optim_wrapper.loss_scale == 'dynamic'
