@@ -9,10 +9,8 @@ folder=$(cd "$(dirname "$0")" && pwd)
 tool=$1 config=$2 processes=$3
 shift 3
 
-if [ -z "${PYTHON:-}" ]; then
-    PYTHON=python
-    if [ -x "$folder/../.venv/bin/python" ]; then PYTHON=$folder/../.venv/bin/python; fi
-fi
+# shellcheck source=tools/choose_python.sh
+. "$folder/choose_python.sh"
 # Without it each process on a CPU takes all cores, and they get in each other's way.
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 

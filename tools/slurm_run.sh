@@ -8,6 +8,8 @@ fi
 folder=$(cd "$(dirname "$0")" && pwd)
 tool=$1 partition=$2 job_name=$3
 shift 3
+# shellcheck source=tools/choose_python.sh
+. "$folder/choose_python.sh"
 GPUS=${GPUS:-8}
 GPUS_PER_NODE=${GPUS_PER_NODE:-8}
 per_node=$GPUS
@@ -19,4 +21,4 @@ fi
 # shellcheck disable=SC2086  # SRUN_ARGS holds several words
 exec srun --partition="$partition" --job-name="$job_name" "${gres[@]}" --ntasks="$GPUS" \
     --ntasks-per-node="$per_node" --cpus-per-task="${CPUS_PER_TASK:-5}" --kill-on-bad-exit=1 \
-    ${SRUN_ARGS:-} "${PYTHON:-python}" -u "$folder/$tool" "$@" --launcher slurm
+    ${SRUN_ARGS:-} "$PYTHON" -u "$folder/$tool" "$@" --launcher slurm

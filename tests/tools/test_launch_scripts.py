@@ -1,7 +1,9 @@
 """The shell scripts, with stand-ins for python and srun that print what they are called with."""
 
 import os
+import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -64,6 +66,31 @@ def test_slurm(run, gpus, per_node, expected):
 def test_slurm_without_gpus(run):
     words = run('slurm_test.sh', 'p', 'j', 'c.py', 'a.pth', GPUS='4', GPUS_PER_NODE='0').stdout
     assert '--gres' not in words and '--ntasks=4' in words
+
+
+@pytest.mark.parametrize('script', ['dist_train.sh', 'slurm_train.sh'])
+def test_interpreter(tmp_path, script):
+    """PYTHON, else the environment beside the tools, else the python that is found."""
+    shutil.copytree(TOOLS, tmp_path / 'tools', ignore=shutil.ignore_patterns('*.py'))
+    places = [tmp_path / folder / 'python' for folder in ('own', '.venv/bin', 'path')]
+    for place in (*places, tmp_path / 'path' / 'srun'):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        # srun runs what follows its options
+        run = 'while [ "${1#--}" != "$1" ]; do shift; done; exec "$@"'
+        place.write_text(f'#!/bin/sh\n{run if place.name == "srun" else "echo $0"}\n')
+        place.chmod(0o755)
+    env = {k: v for k, v in os.environ.items() if k not in ('PYTHON', 'PORT', 'NNODES', 'GPUS')}
+    env['PATH'] = f'{tmp_path / "path"}:{env["PATH"]}'
+
+    def interpreter(**variables):
+        command = ['bash', str(tmp_path / 'tools' / script), 'a', 'b', 'c.py']
+        done = subprocess.run(command, env={**env, **variables}, capture_output=True, text=True)
+        return Path(done.stdout.strip()).resolve()
+
+    assert interpreter(PYTHON=str(places[0])) == places[0]
+    assert interpreter() == places[1]
+    places[1].unlink()
+    assert interpreter() == places[2]
 
 
 @pytest.mark.parametrize('script', ['dist_train', 'dist_test', 'slurm_train', 'slurm_test'])
