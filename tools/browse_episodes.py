@@ -24,7 +24,9 @@ from kpt_plugins.visualization import draw_model_input, join_column, write_image
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Draw what the model will see.')
     add_config_arguments(parser)
-    parser.add_argument('--part', choices=['train', 'val', 'test'], default='train')
+    parser.add_argument(
+        '--part', choices=['train', 'val', 'test'], default='train', help='which dataloader'
+    )
     parser.add_argument('--out', default='episodes.png', help='picture to write')
     parser.add_argument('--rows', type=int, default=8, help='episodes to draw')
     parser.add_argument('--start', type=int, default=0, help='index of the first one')

@@ -23,15 +23,25 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     root = Path(os.environ.get('KPT_DATA_ROOT') or 'data') / 'synth'
     parser.add_argument('--out', type=Path, default=root, help=f'dataset folder, default {root}')
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--seed', type=int, default=0, help='other seeds give other categories')
     parser.add_argument('--size', type=int, default=192, help='width and height of the images')
     parser.add_argument('--train-images', type=int, default=60, help='images per train category')
     parser.add_argument('--val-images', type=int, default=40, help='images per val category')
     parser.add_argument('--test-images', type=int, default=40, help='images per novel category')
     parser.add_argument(
-        '--categories', type=int, nargs=3, default=(40, 8, 12), metavar=('TRAIN', 'VAL', 'TEST')
+        '--categories',
+        type=int,
+        nargs=3,
+        default=(40, 8, 12),
+        metavar=('TRAIN', 'VAL', 'TEST'),
+        help='how many to train, validate and test on, default 40 8 12',
     )
-    parser.add_argument('--workers', type=int, default=min(os.cpu_count() or 1, 8))
+    parser.add_argument(
+        '--workers',
+        type=int,
+        default=min(os.cpu_count() or 1, 8),
+        help='processes, by default the cores, 8 at most; the result does not depend on it',
+    )
     parser.add_argument('--force', action='store_true', help='replace another synthetic dataset')
     parser.add_argument('--contact-sheet', type=Path, metavar='PNG', help='only draw this picture')
     parser.add_argument(
