@@ -22,7 +22,8 @@ class CheckedCocoStyleDataset(BaseCocoStyleDataset):
 
     Raises:
         FileNotFoundError: If the annotation file, the image directory or an image is missing.
-        ValueError: If an annotation has another number of keypoints than the metainfo.
+        ValueError: If an annotation has another number of keypoints than the metainfo, or there
+            is no usable instance.
     """
 
     def __init__(self, *args: Any, skip_missing_images: bool = False, **kwargs: Any) -> None:
@@ -34,6 +35,10 @@ class CheckedCocoStyleDataset(BaseCocoStyleDataset):
         image_dir, data_root = self.data_prefix['img'], self.data_root or ''
         require_paths(self.ann_file, image_dir, data_root)
         records = super().load_data_list()
+        if not records:
+            raise ValueError(
+                f'{self.ann_file}: no usable instance, one with a box and a labelled keypoint'
+            )
         paths = list(dict.fromkeys(record['img_path'] for record in records))
         missing = [path for path in paths if not osp.isfile(path)]
         if not missing:

@@ -89,3 +89,12 @@ def test_other_number_of_keypoints(tmp_path):
         ValueError, match=r'ann.json: annotation 2: keypoints: 6 values, expected 9'
     ):
         _load(tmp_path)
+
+
+def test_no_usable_instance(tmp_path):
+    content = coco_file()
+    content['annotations'][0].update(keypoints=[0] * 9, num_keypoints=0)
+    content['annotations'][1].update(bbox=[4, 5, 0, 0])
+    write_coco(tmp_path, content)
+    with pytest.raises(ValueError, match='ann.json: no usable instance'):
+        _load(tmp_path)
