@@ -173,6 +173,11 @@ class KeypointStepDataset(BaseDataset):
         parts = split_images([r['img_id'] for r in records], self.shares, self.seed)
         first = self.step if self.split == 'step' else 0
         order = [img_id for part in parts[first : self.step + 1] for img_id in part]
+        if not order:
+            raise ValueError(
+                f'{self.ann_file}, step {self.step}: none of the {sum(map(len, parts))} images is '
+                f'of this step, with shares={self.shares}'
+            )
         num_old = self.keypoint_steps.num_old(self.step) if self.hide_old else 0
         chosen = set(order)
         records = [_hide(r, num_old) for r in records if r['img_id'] in chosen]

@@ -132,6 +132,15 @@ def test_seen_images_are_those_of_the_steps(root):
     assert set(_image_ids(_load(root, 1, steps=steps, split='seen'))) == each[0] | each[1]
 
 
+def test_a_single_image(tmp_path):
+    """Too little for parts, but enough for all of them together."""
+    content = _content()
+    content['images'] = content['images'][:1]
+    content['annotations'] = content['annotations'][:1]
+    write_coco(tmp_path, content)
+    assert len(_load(tmp_path, 1, steps=STEPS[:2], split='seen')) == 1
+
+
 def test_unlabelled_instances_are_left_out_after_the_split(root):
     part = split_images(range(1, NUM_IMAGES + 1), [1, 1, 1], seed=SEED)[1]
     labelled = {i for i in part if i % 3}
@@ -377,7 +386,7 @@ def test_coco_metric(root):
         (dict(shares=[1, 2, 0]), r'shares=\[1, 2, 0\]: expected 3 positive'),
         (dict(shares='abc'), "shares='abc': expected 3"),
         (dict(shares=[1, 1, float('inf')]), r'shares=\[1, 1, inf\]: expected 3'),
-        (dict(shares=[99, 1, 1]), r'step 1 gets none of the 12 images: with shares'),
+        (dict(shares=[99, 1, 1]), r'step 1: none of the 12 images is of this step'),
         (dict(steps=[['nose'], ['tail']]), r'steps\[1\]: tail: not among the 6 .* of .*ann.json'),
         (dict(source=dict(pipeline=[dict(type='LoadImage')])), 'dataset.pipeline: give'),
         (dict(source=dict(data_mode='bottomup')), "dataset.data_mode='bottomup': expected topdown"),

@@ -7,8 +7,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from mmpose.registry import TRANSFORMS
 
+from kpt_plugins.datasets.livestock_dataset import LivestockDataset
 from kpt_plugins.datasets.transforms import SelectKeypoints
 
 NAMES = ['nose', 'l_eye', 'r_eye', 'l_ear', 'r_ear', 'chin']
@@ -145,3 +147,31 @@ def test_after_the_targets():
 def test_registered():
     built = TRANSFORMS.build(dict(type='SelectKeypoints', names=['nose']))
     assert repr(built) == "SelectKeypoints(names=('nose',), indices=None, flip=True)"
+
+
+def test_in_the_pipeline_of_a_dataset(kpt_data):
+    """Heatmaps of the chosen keypoints are those that the whole set has for them."""
+    names = ['tail', 'r_hind_foot', 'l_hind_foot', 'eye']
+    codec = dict(type='MSRAHeatmap', input_size=(64, 64), heatmap_size=(16, 16), sigma=1)
+    rest = [
+        dict(type='mmpose.LoadImage'),
+        dict(type='mmpose.GetBBoxCenterScale'),
+        dict(type='mmpose.RandomFlip', prob=1.0),
+        dict(type='mmpose.TopdownAffine', input_size=(64, 64)),
+        dict(type='mmpose.GenerateTarget', encoder=codec),
+        dict(type='mmpose.PackPoseInputs'),
+    ]
+    whole, chosen = (
+        LivestockDataset(
+            ann_file='annotations/cattle_val.json',
+            data_root=str(kpt_data / 'livestock'),
+            data_prefix=dict(img='images'),
+            pipeline=pipeline,
+        )
+        for pipeline in (rest, [SelectKeypoints(names=names), *rest])
+    )
+    indices = [whole.metainfo['keypoint_name2id'][name] for name in names]
+    for number in range(5):
+        first = whole[number]['data_samples'].gt_fields.heatmaps[indices]
+        second = chosen[number]['data_samples'].gt_fields.heatmaps
+        assert torch.equal(first, second) and (first.flatten(1).amax(dim=1) > 0.5).any()
