@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from kpt_plugins.apis.model_loading import build_dataset, build_model, load_model, predict_items
-from kpt_plugins.apis.random_episode import random_episode
 from kpt_plugins.apis.run_config import load_config
 
 TINY = Path(__file__).parents[1] / 'tiny_fmmp.py'
@@ -39,17 +38,3 @@ def test_missing_part(cfg):
     cfg.val_dataloader = None
     with pytest.raises(ValueError, match='no val_dataloader'):
         build_dataset(cfg, 'val')
-
-
-@pytest.mark.parametrize('num_shots', [1, 5])
-def test_random_episode_runs_through_the_model(cfg, num_shots):
-    item = random_episode(cfg, num_shots, num_keypoints=7)
-    assert item['inputs'].shape == (num_shots + 1, 3, 64, 64)
-    (sample,) = predict_items(build_model(cfg), [item])
-    assert sample.pred_instances.keypoints.shape == (1, 7, 2)
-
-
-def test_random_episode_needs_episodes(cfg):
-    cfg.test_dataloader.dataset.type = 'Other'
-    with pytest.raises(ValueError, match='EpisodeDataset'):
-        random_episode(cfg)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kpt_plugins.synthesis import FAMILIES, build_category, contact_sheet, render_instance
-from kpt_plugins.synthesis.preview import draw_instance
+from kpt_plugins.synthesis import FAMILIES, build_category, render_instance
 from kpt_plugins.synthesis.render import OCCLUDER
 
 SIZE = 96
@@ -101,16 +100,3 @@ def test_instances_turn_both_ways():
             angles.append(np.rad2deg(np.arctan2(-dx, dy)))
     assert min(angles) < -20 and max(angles) > 20
     assert np.abs(angles).max() < 40 + 25
-
-
-def test_contact_sheet_draws_all(rendered):
-    categories = [category for category, _ in rendered[:2]]
-    sheet = contact_sheet(categories, columns=3, zoom=2)
-    plain = contact_sheet(categories, columns=3, zoom=2, plain=True)
-    assert sheet.shape == plain.shape == (2 * 2 * SIZE, 3 * 2 * SIZE, 3)
-    assert (sheet != plain).any()
-    category, instances = rendered[0]
-    drawn = draw_instance(category, instances[0], zoom=4)
-    k = int(np.flatnonzero(instances[0].keypoints[:, 2])[0])
-    x, y = np.round(instances[0].keypoints[k, :2] * 4 - 0.5).astype(int)
-    assert drawn[y, x].max() == 255  # a bright dot on the keypoint

@@ -1,4 +1,4 @@
-"""Polygons and the sprites cut from them."""
+"""Polygons."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 
 from kpt_plugins.synthesis.shapes import capsule, ellipse, mirrored, panel, petal, smooth_closed
-from kpt_plugins.synthesis.sprites import make_sprite
-from kpt_plugins.synthesis.textures import random_texture
 
 
 def area(polygon: np.ndarray) -> float:
@@ -36,15 +34,3 @@ def test_smooth_curve_passes_through_its_points():
 
 def test_petal_reaches_its_tip():
     assert petal(0.5, 0.1, 0.05)[:, 0].max() == pytest.approx(0.5)
-
-
-def test_sprite_covers_its_polygon_exactly():
-    polygon = panel(0.1, 0.5, 0.2)
-    sprite = make_sprite(polygon, random_texture(np.random.default_rng(0)), 100.0)
-    alpha = sprite.bgra[..., 3].astype(float) / 255
-    assert alpha.sum() == pytest.approx(area(polygon) * 100**2, rel=0.01)
-    y, x = np.mgrid[: alpha.shape[0], : alpha.shape[1]] + 0.5
-    centre = np.array([(alpha * x).sum(), (alpha * y).sum()]) / alpha.sum() / 100 + sprite.corner
-    assert centre == pytest.approx((0.3, 0.0), abs=1e-3)  # a tenth of a pixel
-    border = np.concatenate([alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]])
-    assert border.max() == 0  # else warping would cut the edge
