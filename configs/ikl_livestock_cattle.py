@@ -1,5 +1,7 @@
 # KAMP on cattle: 8 keypoints, then 4, 3 and 3 more, each step from its own images with its own
-# labels alone. The whole sequence: python tools/train_incremental.py configs/ikl_livestock_cattle.py
+# labels alone. The whole sequence:
+#
+#   python tools/train_incremental.py configs/ikl_livestock_cattle.py
 _base_ = 'ikl_livestock_cattle_step0.py'
 
 base_config = 'ikl_livestock_cattle_step0.py'

@@ -2,6 +2,6 @@
 _base_ = 'ikl_livestock_cattle.py'
 
 model = dict(
-    distillation=dict(_delete_=True, type='PseudoLabelLoss', threshold=0.3, sigma=1.5),
+    distillation=dict(_delete_=True, type='PseudoLabelLoss', threshold=0.3, sigma=2),
     ka_net=None,
 )

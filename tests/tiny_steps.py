@@ -1,4 +1,4 @@
-"""A small incremental detector and its data, drawn by the tests: coloured dots on a noisy ground."""
+"""A small incremental detector and its data, drawn by the tests: coloured dots on noise."""
 
 from __future__ import annotations
 

@@ -88,6 +88,10 @@ def plain_config(cfg: Config, metainfo: Mapping[str, Any]) -> Config:
         test_mode=True,
         pipeline=_stock_pipeline(cfg.test_dataloader.dataset.pipeline),
     )
+    content.update(data_mode='topdown', dataset_type='CocoDataset')
+    content['visualizer'] = dict(
+        type='PoseLocalVisualizer', vis_backends=[dict(type='LocalVisBackend')], name='visualizer'
+    )
     content['test_dataloader'] = dict(content['test_dataloader'], dataset=dataset)
     # init_model reads the keypoints from here
     content['train_dataloader'] = dict(dataset=dict(metainfo=info))

@@ -9,7 +9,7 @@ steps = [
     ['ear', 'l_hind_foot', 'r_hind_foot'],
 ]
 step = 0
-codec = dict(type='MSRAHeatmap', input_size=(128, 128), heatmap_size=(32, 32), sigma=1.5)
+codec = dict(type='MSRAHeatmap', input_size=(128, 128), heatmap_size=(32, 32), sigma=2)
 
 # pipelines
 train_pipeline = [

@@ -3,18 +3,22 @@
 from .episode_epoch_hook import EpisodeEpochHook
 from .episode_visualization_hook import EpisodeVisualizationHook
 from .epoch_seed_hook import EpochSeedHook
+from .knowledge_association_hook import KnowledgeAssociationHook
 from .non_finite_loss_hook import NonFiniteLossError, NonFiniteLossHook
 from .parameter_importance_hook import ParameterImportanceHook
 from .proposal_warmup_hook import ProposalWarmupHook
 from .safe_checkpoint_hook import SafeCheckpointHook
+from .step_handover_hook import StepHandoverHook
 
 __all__ = [
     'EpisodeEpochHook',
     'EpisodeVisualizationHook',
     'EpochSeedHook',
+    'KnowledgeAssociationHook',
     'NonFiniteLossError',
     'NonFiniteLossHook',
     'ParameterImportanceHook',
     'ProposalWarmupHook',
     'SafeCheckpointHook',
+    'StepHandoverHook',
 ]

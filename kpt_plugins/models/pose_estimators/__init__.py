@@ -1,5 +1,6 @@
 """Pose estimators: backbone, neck and head put together."""
 
 from .few_shot_pose_estimator import FewShotPoseEstimator
+from .incremental_pose_estimator import IncrementalPoseEstimator
 
-__all__ = ['FewShotPoseEstimator']
+__all__ = ['FewShotPoseEstimator', 'IncrementalPoseEstimator']

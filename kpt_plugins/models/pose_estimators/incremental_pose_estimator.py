@@ -146,7 +146,8 @@ class IncrementalPoseEstimator(TopdownPoseEstimator):
         number = self.ka_net.num_triplets
         if len(triplets) != number:
             raise ValueError(
-                f'model.triplets has {len(triplets)} triplets, model.ka_net.num_triplets is {number}'
+                f'model.triplets has {len(triplets)} triplets, model.ka_net.num_triplets is '
+                f'{number}'
             )
         self.triplets = tuple(Triplet(*triplet) for triplet in triplets)
         names = list(self.steps.names(self.step))

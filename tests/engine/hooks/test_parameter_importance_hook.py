@@ -70,8 +70,16 @@ class Detector(TopdownPoseEstimator):
         return losses
 
 
-def build(work_dir, hook=None, penalty=None, max_epochs=EPOCHS, clip_grad=None, **kwargs):
-    dataset = RandomImages()
+def build(
+    work_dir,
+    hook=None,
+    penalty=None,
+    max_epochs=EPOCHS,
+    clip_grad=None,
+    dataset=None,
+    **kwargs,
+):
+    dataset = dataset or RandomImages()
     return Runner(
         model=Detector(penalty),
         work_dir=str(work_dir),
@@ -262,6 +270,22 @@ def test_resumed_run_ends_with_the_same_file(tmp_path, stopped):
     for kind, tensors in whole.items():
         for name, value in tensors.items():
             assert torch.equal(resumed[kind][name], value), (kind, name)
+
+
+class NoisyImages(RandomImages):
+    def __getitem__(self, index):
+        entry = super().__getitem__(index)
+        return dict(entry, inputs=entry['inputs'] + torch.randn(3, SIZE, SIZE))
+
+
+def test_finished_run_resumed_writes_the_same_file(tmp_path):
+    """Its random generators are elsewhere then than at the end of training."""
+    _, (_, first) = train(tmp_path, dataset=NoisyImages())
+    (tmp_path / 'importance.pth').unlink()
+    _, (_, again) = train(tmp_path, dataset=NoisyImages(), resume=True)
+    for kind, tensors in first.items():
+        for name, value in tensors.items():
+            assert torch.equal(again[kind][name], value), (kind, name)
 
 
 def test_checkpoint_has_no_more_than_a_detector_s_weights(tmp_path):
