@@ -18,6 +18,7 @@ from mmpose.registry import HOOKS
 from kpt_plugins.models.pose_estimators.incremental_pose_estimator import (
     IncrementalPoseEstimator,
 )
+from kpt_plugins.structures.keypoint_selection import check_flip
 from kpt_plugins.structures.plain_detector import plain_config
 from kpt_plugins.structures.step_manifest import StepManifest, check_parent, sha256_of
 
@@ -55,6 +56,11 @@ class StepHandoverHook(Hook):
         model = _model(runner)
         if isinstance(model, IncrementalPoseEstimator) and model.parent:
             check_parent(model.parent, model.steps.names(model.step - 1))
+
+    def before_test(self, runner: Runner) -> None:
+        """A test with flipped images needs both sides of every keypoint."""
+        if _model(runner).test_cfg.get('flip_test', False):
+            check_flip(runner.test_dataloader.dataset.metainfo, 'model.test_cfg.flip_test')
 
     def before_train(self, runner: Runner) -> None:
         self._started = self._started or time.monotonic()
