@@ -104,7 +104,7 @@ def train(work_dir, **kwargs):
     """A run's model and the content of its file."""
     runner = build(work_dir, **kwargs)
     runner.train()
-    return runner.model, load_importance(work_dir / 'importance.pth')
+    return runner.model.cpu(), load_importance(work_dir / 'importance.pth')
 
 
 def prepared(model, first):
@@ -246,7 +246,7 @@ def test_changes_nothing_of_the_model(tmp_path):
     with_hook, _ = train(tmp_path / 'with')
     without = build(tmp_path / 'without', hook=dict(type='EpochSeedHook'))
     without.train()
-    state = without.model.state_dict()
+    state = without.model.cpu().state_dict()
     assert all(torch.equal(value, state[name]) for name, value in with_hook.state_dict().items())
     assert with_hook.training
     assert all(p.grad is None for p in with_hook.parameters())

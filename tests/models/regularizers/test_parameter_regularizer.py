@@ -66,6 +66,16 @@ def test_equals_a_loop(tmp_path, kind, keypoints):
     )
 
 
+def test_frozen_parameters(tmp_path):
+    """The penalty counts them, but has no gradient for them."""
+    regularizer, *_ = setup(tmp_path)
+    model = Model(5, seed=3)
+    whole = regularizer(model).item()
+    model.body.requires_grad_(False)
+    assert regularizer(model).item() == whole
+    assert set(regularizer.gradients(model)) == {'head.weight', 'head.bias', 'scale'}
+
+
 def test_nothing_at_the_start(tmp_path):
     regularizer, old, _ = setup(tmp_path)
     penalty = regularizer(old)
