@@ -1,4 +1,4 @@
-"""Every shipped config builds its model and its datasets, here on small drawn data."""
+"""Every shipped FMMP config builds its model and its datasets, here on small drawn data."""
 
 import pytest
 from mmengine.config import Config
@@ -10,7 +10,7 @@ from kpt_plugins.apis.run_config import episode_datasets, load_config, walk_dict
 from kpt_plugins.datasets.episode_dataset import EpisodeDataset
 from tests.helpers import write_tiny_mp100
 
-CONFIGS = shipped_configs()
+CONFIGS = {name: path for name, path in shipped_configs().items() if name.startswith('fmmp_')}
 
 
 @pytest.fixture(scope='module')

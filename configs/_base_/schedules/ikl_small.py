@@ -23,6 +23,3 @@ param_scheduler = [
     ),
 ]
 auto_scale_lr = dict(base_batch_size=16)
-
-# Nothing is chosen by a validation: a step has no labels of the old keypoints to choose by.
-default_hooks = dict(checkpoint=dict(interval=5, max_keep_ckpts=1, save_best=None))
