@@ -13,7 +13,7 @@ model = dict(
     step=step,
     parent='work_dirs/ikl_livestock_cattle_step0/detector.pth',
     distillation=dict(type='SpatialDistillationLoss', loss_weight=1.0),
-    ka_net=dict(num_triplets=1, hidden_channels=32),
+    ka_net=dict(num_triplets=1, hidden_channels=32, kernel_sizes=(1, 7, 7)),
     association_loss=dict(type='SpatialDistillationLoss', loss_weight=1.0),
     triplets='miner',
 )

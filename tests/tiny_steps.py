@@ -13,7 +13,10 @@ from tests.helpers import write_json
 NAMES = ('head', 'tail', 'l_hand', 'r_hand', 'l_foot', 'r_foot')
 STEPS = [['head', 'tail'], ['l_hand', 'r_hand'], ['l_foot', 'r_foot']]
 SWAPS = dict(l_hand='r_hand', r_hand='l_hand', l_foot='r_foot', r_foot='l_foot')
-LINKS = (('head', 'tail'), ('head', 'l_hand'), ('head', 'r_hand'), ('tail', 'l_foot'))
+LINKS = (
+    *(('head', 'tail'), ('head', 'l_hand'), ('head', 'r_hand')),
+    *(('tail', 'l_foot'), ('tail', 'r_foot')),
+)
 SHAPE = np.array([[0, -12], [0, 10], [-12, -8], [12, -8], [-8, 18], [8, 18]], np.float32)
 COLORS = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (0, 255, 255), (255, 0, 255)]
 CODEC = dict(type='MSRAHeatmap', input_size=(48, 48), heatmap_size=(12, 12), sigma=1.0)

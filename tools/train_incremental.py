@@ -80,8 +80,8 @@ def execute(run: StepRun, seed: int) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
-    root = args.work_dir or Path('work_dirs', find_config(args.configs[0]).stem)
     try:
+        root = args.work_dir or Path('work_dirs', find_config(args.configs[0]).stem)
         runs = plan_steps(args.configs, root, args.cfg_options, args.base)
         for run in runs[: None if args.last_step is None else args.last_step + 1]:
             execute(run, args.seed)

@@ -134,7 +134,7 @@ class IncrementalPoseEstimator(TopdownPoseEstimator):
                 f'{self.steps.num_old(self.step)} keypoints: {error}'
             ) from error
         if self.regularizer is not None:
-            self.regularizer.load()
+            self.regularizer.load(self)
         print_log(f'step {self.step} starts from {self.parent}', 'current')
 
     def set_triplets(self, triplets: Sequence[Triplet]) -> None:

@@ -1,0 +1,100 @@
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from kpt_plugins.structures.step_manifest import read_manifest
+from tests.tiny_steps import STEPS, base_model, incremental_model, run_config, write_dots
+from tests.tools.tool import TOOLS, load_tool
+
+tool = load_tool('train_incremental')
+
+
+@pytest.fixture(scope='module')
+def protocol(tmp_path_factory) -> Path:
+    """A protocol config over three steps, and its base config."""
+    root = tmp_path_factory.mktemp('sequence')
+    data = write_dots(root / 'data')
+    base = run_config(data, root / 'x', base_model(), 0, epochs=2)
+    later = run_config(data, root / 'x', incremental_model(1, None), 1, epochs=2)
+    later.base_config = 'base.py'
+    for cfg, name in ((base, 'base.py'), (later, 'protocol.py')):
+        own = {'work_dir', 'experiment_name'}
+        cfg = Config({k: v for k, v in cfg.to_dict().items() if k not in own})
+        cfg.dump(str(root / name))
+    return root / 'protocol.py'
+
+
+@pytest.fixture(scope='module')
+def finished(protocol) -> Path:
+    root = protocol.parent / 'run'
+    tool.main([str(protocol), '--work-dir', str(root), '--seed', '3'])
+    return root
+
+
+def rows(root: Path) -> list[dict]:
+    return [json.loads((root / f'step{t}' / 'row.json').read_text()) for t in range(3)]
+
+
+def test_all_steps_are_trained_and_tested(finished):
+    assert [row['names'] for row in rows(finished)] == [
+        STEPS[0], STEPS[0] + STEPS[1], STEPS[0] + STEPS[1] + STEPS[2],
+    ]  # fmt: skip
+    manifests = [read_manifest(finished / f'step{t}') for t in range(3)]
+    for old, new in zip(manifests, manifests[1:], strict=False):
+        assert new.parent_sha256 == old.sha256
+    assert {manifest.seed for manifest in manifests} == {3}
+
+
+def test_a_second_run_trains_nothing(protocol, finished, monkeypatch):
+    monkeypatch.setattr(tool.subprocess, 'run', lambda *_, **__: pytest.fail('a tool was run'))
+    tool.main([str(protocol), '--work-dir', str(finished), '--seed', '3'])
+
+
+def test_a_killed_sequence_ends_as_an_unbroken_one(protocol, finished, tmp_path):
+    """Killed in the middle of a step, started again."""
+    for step in (0, 1):
+        shutil.copytree(finished / f'step{step}', tmp_path / f'step{step}')
+    command = [sys.executable, TOOLS / 'train_incremental.py', protocol, '--work-dir', tmp_path]
+    command = [str(part) for part in (*command, '--seed', 3)]
+    process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL)
+    while process.poll() is None and not (tmp_path / 'step2' / 'epoch_1.pth').exists():
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert read_manifest(tmp_path / 'step2') is None
+    tool.main(command[2:])
+    assert rows(tmp_path)[2] == rows(finished)[2]
+    assert (
+        read_manifest(tmp_path / 'step2').parent_sha256 == read_manifest(finished / 'step1').sha256
+    )
+
+
+def test_another_base_makes_the_rest_invalid(protocol, finished, tmp_path):
+    shutil.copytree(finished / 'step1', tmp_path / 'step1')
+    shutil.copytree(finished / 'step2', tmp_path / 'base')
+    with pytest.raises(SystemExit, match='base.*manifest.json is of step 2, expected step 0'):
+        tool.main([str(protocol), '--work-dir', str(tmp_path), '--base', str(tmp_path / 'base')])
+
+
+def test_shared_base(protocol, finished, tmp_path, monkeypatch):
+    """Methods that start from one base step do not train it again."""
+    calls = []
+    monkeypatch.setattr(tool.subprocess, 'run', lambda command, **_: calls.append(command))
+    arguments = [str(protocol), '--work-dir', str(tmp_path), '--base', str(finished / 'step0')]
+    tool.main([*arguments, '--last-step', '1', '--cfg-options', 'model.ka_net=None'])
+    assert [Path(call[1]).name for call in calls] == ['train.py', 'test.py']
+    assert f'model.parent={finished}/step0/detector.pth' in calls[0]
+    assert 'model.ka_net=None' in calls[0]
+
+
+def test_missing_config():
+    with pytest.raises(SystemExit, match='nowhere'):
+        tool.main(['nowhere.py'])
