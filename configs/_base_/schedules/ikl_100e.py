@@ -1,0 +1,22 @@
+# A step in 100 epochs, as in the paper; its optimiser and schedule are not known, these are those
+# of MMPose's HRNet configs, steps at 80 and 95 % of the epochs.
+max_epochs = 100
+train_cfg = dict(by_epoch=True, max_epochs=max_epochs)
+val_cfg = None
+val_dataloader = None
+val_evaluator = None
+test_cfg = dict()
+
+optim_wrapper = dict(optimizer=dict(type='Adam', lr=5e-4))
+param_scheduler = [
+    dict(type='LinearLR', begin=0, end=500, start_factor=0.001, by_epoch=False),
+    dict(
+        type='MultiStepLR',
+        begin=0,
+        end=max_epochs,
+        milestones=[80, 95],
+        gamma=0.1,
+        by_epoch=True,
+    ),
+]
+auto_scale_lr = dict(base_batch_size=64)

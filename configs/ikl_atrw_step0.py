@@ -1,0 +1,17 @@
+# Base step of ikl_atrw.py: an ordinary detector of the first 5 keypoints.
+_base_ = [
+    '_base_/default_runtime.py',
+    '_base_/models/ikl_hrnetw32.py',
+    '_base_/schedules/ikl_100e.py',
+    '_base_/datasets/ikl_atrw.py',
+]
+
+model = dict(head=dict(out_channels=5, decoder=_base_.codec))
+
+# hooks
+# Nothing is chosen by a validation: a step has no labels of the old keypoints to choose by.
+default_hooks = dict(checkpoint=dict(interval=10, max_keep_ckpts=1, save_best=None))
+custom_hooks = [
+    *_base_.custom_hooks,
+    dict(type='StepHandoverHook'),
+]

@@ -1,0 +1,11 @@
+# Step 1 of ikl_mpii.py, after step 0.
+_base_ = 'ikl_mpii.py'
+
+step = 1
+model = dict(
+    step=step,
+    parent='work_dirs/ikl_mpii_step0/detector.pth',
+    triplets=_base_.step_triplets[step],
+)
+train_dataloader = dict(dataset=dict(step=step))
+test_dataloader = dict(dataset=dict(step=step))

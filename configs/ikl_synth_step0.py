@@ -1,0 +1,18 @@
+# Base step of ikl_synth.py: an ordinary detector of the first 8 keypoints.
+_base_ = [
+    '_base_/default_runtime.py',
+    '_base_/models/ikl_small.py',
+    '_base_/schedules/ikl_small.py',
+    '_base_/datasets/ikl_synth.py',
+]
+
+model = dict(head=dict(out_channels=8, decoder=_base_.codec))
+
+# hooks
+# Nothing is chosen by a validation: a step has no labels of the old keypoints to choose by.
+default_hooks = dict(checkpoint=dict(interval=5, max_keep_ckpts=1, save_best=None))
+custom_hooks = [
+    *_base_.custom_hooks,
+    dict(type='StepHandoverHook'),
+    dict(type='ParameterImportanceHook'),
+]
