@@ -9,6 +9,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from kpt_plugins.engine.hooks.parameter_importance_hook import FILE_NAME as IMPORTANCE_NAME
 from kpt_plugins.engine.hooks.step_handover_hook import DETECTOR_NAME
 from kpt_plugins.structures.keypoint_steps import KeypointSteps
 from kpt_plugins.structures.step_manifest import (
@@ -97,7 +98,8 @@ def plan_steps(
 
     Args:
         configs: A protocol config, which names the base step's config as ``base_config`` and
-            stands for all later steps; or the configs of all steps in order.
+            stands for all later steps, ``step_triplets`` being the triplets of each step where
+            they are given by name; or the configs of all steps in order.
         root: Folder of the sequence; the steps' folders are ``step0``, ``step1``, ... in it.
         options: Entries to override in every step after the base step.
         base: Folder of a base step to start from, trained before, instead of ``ROOT/step0``.
@@ -117,21 +119,26 @@ def plan_steps(
             )
         steps = KeypointSteps(protocol.model.steps)
         files = [file.parent / protocol.base_config, *[file] * (len(steps) - 1)]
+        loaded = [protocol] * len(steps)
         extras = [{}, *[_step_options(protocol, t) for t in range(1, len(steps))]]
     else:
         _check_sequence(files, loaded)
         extras = [{} for _ in files]
     runs = []
-    for step, (file, extra) in enumerate(zip(files, extras, strict=True)):
+    for step, (file, cfg, extra) in enumerate(zip(files, loaded, extras, strict=True)):
         folder = root / f'step{step}' if step or base is None else Path(base)
         parent = runs[-1].folder if runs else None
+        if parent is not None and cfg.model.get('regularizer'):
+            extra['model.regularizer.importance'] = str(parent / IMPORTANCE_NAME)
         chosen = {**extra, **(options or {})} if step else {}
         runs.append(StepRun(step, file, folder, parent, chosen))
     return runs
 
 
-def _step_options(protocol: Config, step: int) -> dict[str, int]:
+def _step_options(protocol: Config, step: int) -> dict[str, Any]:
     options = {'model.step': step}
+    if 'step_triplets' in protocol:
+        options['model.triplets'] = protocol.step_triplets[step]
     for loader in ('train_dataloader', 'test_dataloader'):
         options[f'{loader}.dataset.step'] = step
     return options

@@ -13,7 +13,9 @@ from mmengine.logging import print_log
 from mmpose.datasets.transforms import RandomFlip
 from mmpose.registry import DATASETS
 
+from kpt_plugins.datasets.checked_coco_style import CheckedCocoStyleDataset
 from kpt_plugins.datasets.image_split import split_images
+from kpt_plugins.datasets.missing_files import require_paths, step_data_help
 from kpt_plugins.structures.keypoint_selection import (
     check_flip,
     find_keypoints,
@@ -71,6 +73,7 @@ class KeypointStepDataset(BaseDataset):
             `BaseDataset`.
 
     Raises:
+        FileNotFoundError: If the annotation file or the image directory is missing.
         ValueError: If an argument is wrong, a keypoint is not in the dataset, the pipeline flips
             although a keypoint's left/right partner is not among the seen ones, or no labelled
             image is left.
@@ -120,7 +123,7 @@ class KeypointStepDataset(BaseDataset):
     def load_data_list(self) -> list[dict]:
         """Cut the wrapped dataset's records to this step; called once by MMEngine."""
         source = self._source
-        source.full_init()
+        _load(source)
         info = source.metainfo  # loading has added to it
         self._describe(info)
         names = self.keypoint_steps.names(self.step)
@@ -251,6 +254,18 @@ def _build_source(config: dict, test_mode: bool) -> BaseDataset:
         )
     fixed = dict(pipeline=[], lazy_init=True, serialize_data=False)
     return DATASETS.build({'test_mode': test_mode, **config, **fixed})
+
+
+def _load(source: BaseDataset) -> None:
+    """Load the wrapped dataset, or say what is missing of it."""
+    try:
+        if not isinstance(source, CheckedCocoStyleDataset):  # these check more than this
+            for file in filter(None, (source.ann_file, getattr(source, 'headbox_file', None))):
+                image_dir = source.data_prefix.get('img') or '.'
+                require_paths(file, image_dir, source.data_root or '')
+        source.full_init()
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f'{error}{step_data_help(type(source).__name__)}') from error
 
 
 def _transforms(transform: Any) -> Iterator[Any]:

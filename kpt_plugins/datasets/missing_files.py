@@ -16,6 +16,24 @@ MP100_HELP = (
     'out. To train without it, on images that are generated here, use configs/fmmp_synth.py.'
 )
 
+STEP_DATA_HELP = {
+    'ATRWDataset': 'ATRW, the Amur tigers of CVWC 2019, is offered by its authors '
+    '(cvwc2019.github.io/challenge.html); MMPose documents its layout, and offers the annotation '
+    'files, with its animal data sets (2d_animal_keypoint.md).',
+    'CephalometricDataset': '',  # it says this itself
+    'LivestockDataset': 'LivestockKeypoints is offered by its authors '
+    '(github.com/yww0411/Livestock-keypoint-detection, CC BY 4.0).',
+    'MpiiDataset': 'MPII Human Pose is offered by its authors (human-pose.mpi-inf.mpg.de) for '
+    'non-commercial research; MMPose documents its layout, and offers the annotation files, with '
+    'its body data sets (2d_body_keypoint.md).',
+}
+"""What the data sets of the incremental configs are, by type of dataset."""
+
+SYNTHETIC_OPTIONS = {
+    'synth_quadruped': ' --out {root} --seed 3 --categories 1 0 0 --train-images 1200',
+}
+"""Options of make_synthetic.py for other sets than its default, by name of the folder."""
+
 
 def require_paths(ann_file: str, image_dir: str, data_root: str) -> None:
     """Refuse a data set whose annotation file or image directory is missing.
@@ -30,14 +48,27 @@ def require_paths(ann_file: str, image_dir: str, data_root: str) -> None:
         if not found:
             raise FileNotFoundError(
                 f'{path}: there is no such {what} ({osp.abspath(path)}).'
-                f'{_mp100_help(ann_file, data_root)}{_synthetic_help(ann_file)}'
+                f'{_mp100_help(ann_file, data_root)}{_synthetic_help(ann_file, data_root)}'
             )
 
 
-def _synthetic_help(ann_file: str) -> str:
+def step_data_help(dataset_type: str) -> str:
+    """What a data set of the incremental configs is, and what to do without it; or nothing."""
+    if dataset_type not in STEP_DATA_HELP:
+        return ''
+    return (
+        f' {STEP_DATA_HELP[dataset_type]}'.rstrip()
+        + ' To learn keypoints in steps without it, on images that are generated here, use '
+        'configs/ikl_synth.py.'
+    )
+
+
+def _synthetic_help(ann_file: str, data_root: str) -> str:
     if not osp.basename(ann_file).startswith('synth_'):
         return ''
-    return ' The synthetic set is made by `python tools/make_synthetic.py`.'
+    options = SYNTHETIC_OPTIONS.get(osp.basename(osp.normpath(data_root)), '')
+    command = f'python tools/make_synthetic.py{options.format(root=data_root)}'
+    return f' The synthetic set is made by `{command}`.'
 
 
 def find_missing(image_dir: str, instances: Sequence[Instance]) -> tuple[list[str], int]:

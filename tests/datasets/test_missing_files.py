@@ -1,6 +1,6 @@
 import pytest
 
-from kpt_plugins.datasets.missing_files import require_paths
+from kpt_plugins.datasets.missing_files import require_paths, step_data_help
 
 
 def test_missing_synthetic_file_names_the_tool(tmp_path):
@@ -12,3 +12,17 @@ def test_other_missing_file_does_not(tmp_path):
     with pytest.raises(FileNotFoundError) as error:
         require_paths(str(tmp_path / 'own.json'), str(tmp_path), str(tmp_path))
     assert 'make_synthetic' not in str(error.value)
+
+
+def test_another_set_names_its_options(tmp_path):
+    root = str(tmp_path / 'synth_quadruped')
+    words = rf'make_synthetic.py --out {root} --seed 3 --categories 1 0 0 --train-images 1200`'
+    with pytest.raises(FileNotFoundError, match=words):
+        require_paths(f'{root}/synth_train.json', root, root)
+
+
+def test_help_with_the_data_of_incremental_configs():
+    assert 'human-pose.mpi-inf.mpg.de' in step_data_help('MpiiDataset')
+    assert step_data_help('MpiiDataset').endswith('use configs/ikl_synth.py.')
+    assert step_data_help('CephalometricDataset').startswith(' To learn')
+    assert step_data_help('CocoDataset') == ''
