@@ -15,3 +15,5 @@ custom_hooks = [
     *_base_.custom_hooks,
     dict(type='StepHandoverHook'),
 ]
+
+auto_scale_lr = dict(base_batch_size=4)

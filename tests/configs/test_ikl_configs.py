@@ -17,6 +17,7 @@ from kpt_plugins.apis.model_loading import build_dataset, build_model
 from kpt_plugins.apis.run_config import load_config
 from kpt_plugins.models.pose_estimators import IncrementalPoseEstimator
 from kpt_plugins.structures.keypoint_steps import KeypointSteps
+from kpt_plugins.structures.plain_detector import plain_config
 from kpt_plugins.structures.triplets import manual_triplets
 from kpt_plugins.synthesis import build_category
 from tests.configs.ikl_data import write_data
@@ -114,6 +115,16 @@ def test_metrics_of_perfect_predictions(name):
     means = {key: value for key, value in scores.items() if key.endswith(('/A', '/new', '/old'))}
     assert len(means) == 3 * len(cfg.test_evaluator)
     assert set(means.values()) == {best}
+
+
+@pytest.mark.parametrize('name', FAMILIES)
+def test_detector_is_an_ordinary_one(name):
+    """The pipeline of the test has nothing that MMPose lacks."""
+    cfg = load_config(CONFIGS[name])
+    info = records(cfg, 'test').metainfo
+    plain = plain_config(cfg, info)
+    assert plain.model.type == 'TopdownPoseEstimator'
+    assert plain.model.head.out_channels == info['num_keypoints'] == len(seen(cfg))
 
 
 @pytest.mark.parametrize('name', PROTOCOLS)
