@@ -69,7 +69,7 @@ def compare(report: Report, args: argparse.Namespace, **kwargs) -> None:
     ratio = seconds['straightforward head'] / seconds['head']
     report.line(f'straightforward head / head: {ratio:.2f} (target 1.5 or more)')
     ratio = seconds['training step'] / seconds['backbone']
-    report.line(f'training step / backbone: {ratio:.2f} (target 1.65 or less; multiply-adds 1.5)')
+    report.line(f'training step / backbone: {ratio:.2f} (target 1.65 or less)')
 
 
 @torch.no_grad()
