@@ -108,7 +108,11 @@ def prepare(args: argparse.Namespace) -> Path:
         flip=not args.no_flip,
     )
     path = folder / 'config.py'
-    if path.is_file() and path.read_text() != cfg.pretty_text and any(folder.parent.glob('epoch_*.pth')):
+    if (
+        path.is_file()
+        and path.read_text() != cfg.pretty_text
+        and any(folder.parent.glob('epoch_*.pth'))
+    ):
         raise ValueError(
             f'{args.work_dir} holds a training with other options (see {path}); remove it, or choose '
             f'another --work-dir'

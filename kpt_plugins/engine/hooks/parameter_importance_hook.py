@@ -59,6 +59,9 @@ class ParameterImportanceHook(Hook):
             checkpoint has no sums, or those of another model.
     """
 
+    # the manifest, which says that a step is done, is written after the importances
+    priority = 'HIGHEST'
+
     def __init__(self, kinds: Sequence[str] = KINDS, num_batches: int = 50) -> None:
         unknown = set(kinds) - set(KINDS)
         if unknown or not kinds:

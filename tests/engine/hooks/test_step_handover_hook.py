@@ -140,3 +140,19 @@ def test_transforms_of_ours_cannot_be_exported(root, base, tmp_path):
     cfg.test_dataloader.dataset.pipeline.insert(1, dict(type='RandomScaleRotation'))
     with pytest.raises(ValueError, match='RandomScaleRotation, which MMPose does not'):
         Runner.from_cfg(cfg).train()
+
+
+def test_a_step_without_its_importances_is_not_done(root, tmp_path, monkeypatch):
+    """Killed while they are computed, after the training: there is no manifest yet."""
+    cfg = run_config(root, tmp_path, base_model(), 0, epochs=1)
+    cfg.custom_hooks.append(dict(type='ParameterImportanceHook', num_batches=1))
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(
+        'kpt_plugins.engine.hooks.parameter_importance_hook.save_importance', killed
+    )
+    with pytest.raises(KeyboardInterrupt):
+        Runner.from_cfg(cfg).train()
+    assert read_manifest(tmp_path) is None
