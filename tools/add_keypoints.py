@@ -114,8 +114,8 @@ def prepare(args: argparse.Namespace) -> Path:
         and any(folder.parent.glob('epoch_*.pth'))
     ):
         raise ValueError(
-            f'{args.work_dir} holds a training with other options (see {path}); remove it, or choose '
-            f'another --work-dir'
+            f'{args.work_dir} holds a training with other options (see {path}); remove it, or '
+            f'choose another --work-dir'
         )
     write_atomically(path, cfg.pretty_text)
     return path
