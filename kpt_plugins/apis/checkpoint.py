@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 import zipfile
 from pathlib import Path
 from pickle import UnpicklingError
@@ -14,6 +15,19 @@ from mmengine.runner import CheckpointLoader
 
 from kpt_plugins.compat import trust_numpy_types
 
+# What reading a file that is no checkpoint, or a part of one, ends in: some bytes are valid pickle
+# instructions, which then find nothing to work on. UnicodeDecodeError is a ValueError.
+_DAMAGE = (
+    RuntimeError,
+    EOFError,
+    OSError,
+    IndexError,
+    KeyError,
+    ValueError,
+    AttributeError,
+    TypeError,
+    struct.error,
+)
 _SAVED_NAME = re.compile(r'^(?:epoch|iter)_(\d+)\.pth$')
 
 
@@ -51,7 +65,7 @@ def load_checkpoint_safely(
             f'run any code when loaded. If you trust its author, add --allow-pickle '
             f'(allow_pickle=True in Python). What was refused: {reason[1] if reason else error}'
         ) from error
-    except (RuntimeError, EOFError, OSError) as error:
+    except _DAMAGE as error:
         raise ValueError(
             f'checkpoint {path} cannot be read, it seems damaged or cut short: {error}'
         ) from error

@@ -100,6 +100,37 @@ def test_damaged_and_missing_files(tmp_path):
             load_checkpoint_safely(tmp_path / f'{name}.pth')
 
 
+@pytest.mark.parametrize(
+    'content',
+    [
+        'root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\n',
+        '<!DOCTYPE html>\n<html><body>404: not found</body></html>\n',
+        '{"state_dict": {}}\n',
+        'epoch_3.pth\n',
+        'Käfer\n',
+        '0.5 0.25\n',
+    ],
+)
+def test_text_files_are_no_checkpoints(tmp_path, content):
+    path = tmp_path / 'text.pth'
+    path.write_text(content)
+    for allow_pickle in (False, True):
+        with pytest.raises(ValueError, match='text.pth .*damaged'):
+            load_checkpoint_safely(path, allow_pickle=allow_pickle)
+
+
+def test_every_cut_of_a_legacy_pickle_is_said_to_be_damaged(tmp_path):
+    whole = tmp_path / 'whole.pth'
+    content = dict(state_dict=dict(w=torch.ones(3)), meta=dict(epoch=300, name='some words'))
+    torch.save(content, whole, _use_new_zipfile_serialization=False)
+    assert load_checkpoint_safely(whole)['meta']['epoch'] == 300
+    data, path = whole.read_bytes(), tmp_path / 'cut.pth'
+    for length in range(len(data)):
+        path.write_bytes(data[:length])
+        with pytest.raises(ValueError, match='cut.pth .*damaged'):
+            load_checkpoint_safely(path)
+
+
 def test_complete(tmp_path):
     path = save(tmp_path / 'a.pth')
     assert is_complete(path)
