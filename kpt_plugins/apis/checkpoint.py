@@ -121,12 +121,17 @@ def find_resume_checkpoint(work_dir: str | Path) -> Path | None:
     )
     pointer = work_dir / 'last_checkpoint'
     if pointer.is_file():
-        named = Path(pointer.read_text().strip())
+        # After a crash it may hold anything; names that are none are no complete files.
+        named = Path(pointer.read_text(errors='replace').strip())
         candidates = [named, work_dir / named.name, *candidates]
     for rank, path in enumerate(candidates):
         if is_complete(path):
             if rank > 1 or not pointer.is_file() and rank:
-                print_log(f'resuming from {path}: newer ones are damaged', 'current', 30)
+                print_log(
+                    f'resuming from {path}: last_checkpoint or newer files are damaged',
+                    'current',
+                    30,
+                )
             return path
     return None
 
@@ -137,5 +142,5 @@ def is_complete(path: str | Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.endswith('data.pkl') for name in archive.namelist())
-    except (OSError, zipfile.BadZipFile):
+    except (OSError, ValueError, zipfile.BadZipFile):
         return False

@@ -160,6 +160,14 @@ def test_resume_skips_what_is_half_written(tmp_path):
     assert find_resume_checkpoint(tmp_path) == tmp_path / 'epoch_2.pth'
 
 
+@pytest.mark.parametrize('content', [b'', b'\0' * 20, b'\xff\xfe epoch_1.pth', b'x' * 5000])
+def test_resume_does_without_a_broken_pointer(tmp_path, content):
+    for number in (1, 2):
+        save(tmp_path / f'epoch_{number}.pth')
+    (tmp_path / 'last_checkpoint').write_bytes(content)
+    assert find_resume_checkpoint(tmp_path) == tmp_path / 'epoch_2.pth'
+
+
 def test_resume_of_a_moved_run(tmp_path):
     save(tmp_path / 'epoch_3.pth')
     (tmp_path / 'last_checkpoint').write_text('/somewhere/else/epoch_3.pth')
