@@ -139,6 +139,29 @@ def test_complete(tmp_path):
     assert not is_complete(tmp_path / 'gone.pth')
 
 
+def test_a_hole_makes_a_file_incomplete(tmp_path):
+    path = tmp_path / 'epoch_2.pth'
+    torch.save(dict(state_dict=dict(w=torch.ones(5000))), path)
+    save(tmp_path / 'epoch_1.pth')
+    data = path.read_bytes()
+    assert is_complete(path)
+    for start in range(0, len(data) - 4096, 4096):
+        path.write_bytes(data[:start] + bytes(4096) + data[start + 4096 :])
+        assert not is_complete(path)
+    assert find_resume_checkpoint(tmp_path) == tmp_path / 'epoch_1.pth'
+
+
+def test_damage_in_the_table_of_contents_does_not_stop_the_search(tmp_path):
+    path = save(tmp_path / 'a.pth')
+    whole = path.read_bytes()
+    start = whole.index(b'PK\x01\x02')
+    complete = []
+    for position in range(start, len(whole)):
+        path.write_bytes(whole[:position] + b'\xff' + whole[position + 1 :])
+        complete.append(is_complete(path))
+    assert not all(complete)
+
+
 def test_resume_follows_the_pointer(tmp_path):
     for name in ('epoch_2.pth', 'epoch_10.pth', 'best_model_mPCK_epoch_10.pth'):
         save(tmp_path / name)
