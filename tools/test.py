@@ -21,6 +21,7 @@ from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
 from kpt_plugins.apis.checkpoint import use_safe_loading
+from kpt_plugins.apis.model_loading import wrong_weights
 from kpt_plugins.apis.run_config import (
     add_config_arguments,
     add_launch_arguments,
@@ -143,7 +144,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     setup_launcher(cfg, args.launcher)
     runner = Runner.from_cfg(cfg)
     # Strictly: with a part of the weights missing the scores would mean nothing.
-    runner.load_checkpoint(args.checkpoint, strict=True)
+    try:
+        runner.load_checkpoint(args.checkpoint, strict=True)
+    except RuntimeError as error:
+        raise wrong_weights(error, args.checkpoint, cfg) from error
     flat = runner.test()
     if not is_main_process():
         return

@@ -141,7 +141,7 @@ def is_complete(path: str | Path) -> bool:
     """Whether a file saved by :func:`torch.save` is whole: its table of contents, the last thing
     written, is there, and every entry has the checksum noted for it.
 
-    The whole file is read, which takes a small part of the time that loading it takes.
+    The whole file is read, which takes about as long as loading it.
     """
     try:
         with zipfile.ZipFile(path) as archive:

@@ -47,8 +47,27 @@ def load_model(
     try:
         model.load_state_dict(content.get('state_dict', content))
     except RuntimeError as error:
-        raise ValueError(f'{checkpoint} has not the weights of this config: {error}') from error
+        raise wrong_weights(error, checkpoint, cfg) from error
     return model.to(device)
+
+
+def wrong_weights(error: RuntimeError, checkpoint: str | Path, cfg: Config) -> ValueError:
+    """What to raise in place of the error of a strict ``load_state_dict``, PyTorch's or MMEngine's,
+    which lists every parameter: the file, the config, and the first few parameters."""
+    lines = [line.strip(' \t.') for line in str(error).splitlines()[1:] if line.strip()]
+    shapes = [line for line in lines if line.startswith('size mismatch')]
+    # Missing ones, and ones that the model has not: a line each.
+    lists = [_first(line.split(', '), ', ') for line in lines if line not in shapes]
+    reasons = [*lists, *([_first(shapes, '; ')] if shapes else [])] or [str(error)]
+    config = cfg.filename or 'this config'
+    return ValueError(
+        f'{checkpoint} has not the weights of the model of {config}: {"; ".join(reasons)}'
+    )
+
+
+def _first(items: list[str], separator: str, number: int = 3) -> str:
+    more = f'{separator}and {len(items) - number} more' if len(items) > number else ''
+    return separator.join(items[:number]) + more
 
 
 def build_dataset(cfg: Config, part: str) -> Dataset:

@@ -28,10 +28,29 @@ def test_saved_weights_predict_the_same(cfg, tmp_path):
         assert (one.pred_instances.keypoints == other.pred_instances.keypoints).all()
 
 
+def refusal(cfg, path, **changes):
+    weights = {**build_model(cfg).state_dict(), **changes}
+    torch.save(dict(state_dict={k: v for k, v in weights.items() if v is not None}), path)
+    with pytest.raises(ValueError) as error:
+        load_model(cfg, path)
+    words = str(error.value)
+    assert f'{path} has not the weights of the model of {cfg.filename}: ' in words
+    return words
+
+
 def test_other_weights_are_refused(cfg, tmp_path):
-    torch.save(dict(state_dict=dict(w=torch.ones(2))), tmp_path / 'a.pth')
-    with pytest.raises(ValueError, match='not the weights of this config'):
-        load_model(cfg, tmp_path / 'a.pth')
+    names = [name for name, _ in build_model(cfg).named_parameters()]
+    assert refusal(cfg, tmp_path / 'a.pth', w=torch.ones(2)).endswith('"w"')
+    words = refusal(cfg, tmp_path / 'a.pth', **dict.fromkeys(names[:9]))
+    assert all(f'"{name}"' in words for name in names[:3])
+    assert f'"{names[3]}"' not in words and words.endswith('and 6 more')
+
+
+def test_weights_of_another_shape_are_refused(cfg, tmp_path):
+    names = [k for k, v in build_model(cfg).state_dict().items() if v.dim()][:5]
+    words = refusal(cfg, tmp_path / 'a.pth', **{name: torch.ones(1, 2, 3) for name in names})
+    assert words.count('size mismatch') == 3 and words.endswith('and 2 more')
+    assert names[0] in words and 'torch.Size([1, 2, 3])' in words
 
 
 def test_missing_part(cfg):

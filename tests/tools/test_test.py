@@ -77,5 +77,8 @@ def test_checkpoint_of_another_model_is_refused(tiny_mp100, monkeypatch, tmp_pat
 
     monkeypatch.setenv('KPT_DATA_ROOT', str(tiny_mp100.parent))
     torch.save(dict(state_dict=dict(w=torch.ones(1))), tmp_path / 'other.pth')
-    with pytest.raises(RuntimeError, match='(?i)missing key'):
+    with pytest.raises(ValueError, match='other.pth has not the weights .*tiny_fmmp.py') as error:
         tool.main([str(TINY), str(tmp_path / 'other.pth'), '--work-dir', str(tmp_path)])
+    words = str(error.value)
+    assert 'unexpected key in source state_dict: w' in words and 'missing keys' in words
+    assert ' more' in words and len(words) < 600
