@@ -21,6 +21,7 @@ from kpt_plugins.apis.checkpoint import (
     load_checkpoint_safely,
     use_safe_loading,
 )
+from kpt_plugins.apis.resume_check import require_same_model
 from kpt_plugins.apis.run_config import (
     add_config_arguments,
     add_launch_arguments,
@@ -67,7 +68,8 @@ def set_resume(cfg: Config, resume: str, seed: int | None, allow_pickle: bool) -
 
     Raises:
         FileNotFoundError, ValueError: if the checkpoint cannot be read.
-        ValueError: if it is not one of a training run, or was trained with another ``--seed``.
+        ValueError: if it is not one of a training run, or was trained with another ``--seed`` or
+            another model.
     """
     path = find_resume_checkpoint(cfg.work_dir) if resume == 'auto' else resume
     if path is None:
@@ -83,6 +85,7 @@ def set_resume(cfg: Config, resume: str, seed: int | None, allow_pickle: bool) -
     saved = checkpoint['meta'].get('seed')
     if seed is not None and saved is not None and seed != saved:
         raise ValueError(f'{path} was trained with seed {saved}, cannot go on with --seed {seed}')
+    require_same_model(cfg, checkpoint, path)
     if saved is not None:
         set_seed(cfg, saved)
     cfg.resume, cfg.load_from = True, str(path)

@@ -86,6 +86,15 @@ def test_resume_from_a_given_file(tmp_path):
         configure('--resume', tmp_path / 'gone.pth')
 
 
+def test_another_model_cannot_be_resumed(tmp_path):
+    path = tmp_path / 'epoch_1.pth'
+    meta = dict(seed=5, cfg=configure().pretty_text)
+    torch.save(dict(meta=meta, state_dict={}, optimizer={}, message_hub={}), path)
+    assert configure('--resume', path).resume
+    with pytest.raises(ValueError, match='epoch_1.pth cannot be .* differs in model.head.num_lay'):
+        configure('--resume', path, '--cfg-options', 'model.head.num_layers=1')
+
+
 def test_nothing_to_resume_starts_anew(tmp_path):
     cfg = configure('--work-dir', tmp_path, '--resume')
     assert not cfg.resume and cfg.load_from is None
