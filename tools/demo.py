@@ -26,7 +26,7 @@ from typing import Any
 from mmengine.config import Config
 
 from kpt_plugins.apis import find_config
-from kpt_plugins.apis.run_config import load_config, seed_training_episodes
+from kpt_plugins.apis.run_config import load_config, seed_training_episodes, tidy_data_root
 from kpt_plugins.evaluation import format_scores
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,7 +57,8 @@ def run_tool(tool: str, *args: str | Path) -> None:
 
 def data_root() -> Path:
     """Return where the synthetic dataset lies: as in the configs, below ``$KPT_DATA_ROOT``."""
-    return Path(os.environ.get('KPT_DATA_ROOT') or 'data') / 'synth'
+    tidy_data_root()
+    return Path(os.environ.get('KPT_DATA_ROOT', 'data')) / 'synth'
 
 
 def training_part(cfg: Config) -> dict[str, Any]:

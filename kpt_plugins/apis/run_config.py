@@ -9,11 +9,13 @@ import os
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
+from yaml import YAMLError
 
 from .config_lookup import find_config
 
@@ -37,6 +39,17 @@ READ_LATER = {
     'sync_bn',
     'vis_backends',
 } - {'self', 'cfg'}
+
+# What MMEngine's reader of configs raises at a file that is none.
+_UNREADABLE = (
+    AttributeError,
+    LookupError,
+    NameError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    YAMLError,
+)
 
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +80,8 @@ def add_launch_arguments(parser: argparse.ArgumentParser) -> None:
 def load_config(name: str | Path, options: Mapping[str, Any] | None = None) -> Config:
     """Read a config and override entries.
 
-    An environment variable KPT_DATA_ROOT that is set but empty counts as not set, and is removed.
+    An environment variable KPT_DATA_ROOT that is set but empty counts as not set, and is removed;
+    a ``~`` at its beginning is expanded.
 
     Args:
         name: as for :func:`find_config`.
@@ -80,12 +94,12 @@ def load_config(name: str | Path, options: Mapping[str, Any] | None = None) -> C
 
     Raises:
         FileNotFoundError: if there is no such config.
+        ValueError: if the file is no config, or is cut short.
         ValueError: if an option would change nothing: a misspelt top-level entry, or a variable
             that only the config file itself used.
     """
-    if os.environ.get('KPT_DATA_ROOT') == '':
-        del os.environ['KPT_DATA_ROOT']  # the configs would read /synth for data/synth
-    cfg = Config.fromfile(find_config(name))
+    tidy_data_root()
+    cfg = _read_config(find_config(name))
     before = {name: cfg[name] for name in COPIED if name in cfg}
     if options:
         for key in options:
@@ -102,6 +116,26 @@ def load_config(name: str | Path, options: Mapping[str, Any] | None = None) -> C
     for entry, key, value in copies:
         entry[key] = value
     return cfg
+
+
+def _read_config(path: Path) -> Config:
+    try:
+        cfg = Config.fromfile(path)
+    except _UNREADABLE as error:
+        raise ValueError(f'{path} is no config, or is cut short or damaged: {error}') from error
+    imported = getattr(cfg, '_imported_names', ())
+    functions = [k for k, v in cfg.items() if isinstance(v, FunctionType) and k not in imported]
+    if functions:
+        raise ValueError(f'{path} is no config but a program, it has the function {functions[0]}')
+    return cfg
+
+
+def tidy_data_root() -> None:
+    """Expand a ``~`` in the environment variable KPT_DATA_ROOT, which nothing does where it was set
+    in quotes, and remove an empty one."""
+    root = os.environ.pop('KPT_DATA_ROOT', '')
+    if root:  # with an empty one the configs would read /synth for data/synth
+        os.environ['KPT_DATA_ROOT'] = os.path.expanduser(root)
 
 
 def _refuse_without_effect(cfg: Config, option: str) -> None:

@@ -188,6 +188,42 @@ def test_an_empty_data_root_counts_as_none(monkeypatch):
     assert load_config('fmmp_synth').data_root == 'elsewhere/synth'
 
 
+def test_the_home_directory_in_the_data_root(monkeypatch):
+    monkeypatch.setenv('HOME', '/home/me')
+    monkeypatch.setenv('KPT_DATA_ROOT', '~/data')
+    assert load_config('fmmp_synth').data_root == '/home/me/data/synth'
+    monkeypatch.setenv('KPT_DATA_ROOT', '/a~b')
+    assert load_config('fmmp_synth').data_root == '/a~b/synth'
+
+
+@pytest.mark.parametrize(
+    'name, content',
+    [
+        ('cut.json', '{"model": {"type": "A"}, "tra'),
+        ('list.json', '[1]'),
+        ('cut.yaml', 'model: [1'),
+        ('cut.py', 'model = dict('),
+        ('undefined.py', 'model = dict(type=undefined)'),
+        ('binary.py', '\0\1'),
+    ],
+)
+def test_files_that_are_no_configs(tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(ValueError, match=f'{name} is no config, or is cut short'):
+        load_config(tmp_path / name)
+
+
+def test_a_program_is_no_config():
+    tool = Path(__file__).parents[2] / 'tools' / 'train.py'
+    with pytest.raises(ValueError, match='train.py is no config but a program'):
+        load_config(tool)
+
+
+def test_a_config_may_import_and_use_functions(config):
+    config.write_text('from os.path import join\nwork_dir = join("a", "b")\n' + CONFIG)
+    assert load_config(config).work_dir == 'a/b'
+
+
 @pytest.mark.parametrize('installed', [True, False])
 @pytest.mark.parametrize('where', ['config', 'command line', 'nowhere'])
 def test_tensorboard_must_be_there_at_the_start(config, monkeypatch, installed, where):

@@ -159,7 +159,12 @@ def test_a_shipped_config_goes_by_its_name(tools, monkeypatch, tmp_path):
 def test_data_root_follows_the_environment(monkeypatch):
     monkeypatch.setenv('KPT_DATA_ROOT', '/big/disk')
     assert demo.data_root() == Path('/big/disk/synth')
-    monkeypatch.delenv('KPT_DATA_ROOT')
+    monkeypatch.setenv('HOME', '/home/me')
+    monkeypatch.setenv('KPT_DATA_ROOT', '~/data')
+    assert demo.data_root() == Path('/home/me/data/synth')
+    monkeypatch.setenv('KPT_DATA_ROOT', '')
+    assert demo.data_root() == Path('data/synth')
+    monkeypatch.delenv('KPT_DATA_ROOT', raising=False)
     assert demo.data_root() == Path('data/synth')
 
 
