@@ -1,8 +1,8 @@
 """Evaluate a checkpoint.
 
 Examples:
-    python tools/test.py configs/fmmp_synth.py work_dirs/fmmp_synth/best.pth --out metrics.json
-    python tools/test.py fmmp_synth best.pth --query-rotation 40 --dump pairs.npz --show-dir shown
+    python tools/test.py configs/fmmp_synth.py work_dirs/fmmp_synth/epoch_9.pth --out metrics.json
+    python tools/test.py fmmp_synth epoch_9.pth --query-rotation 40 --dump pairs.npz --show-dir pics
 """
 
 from __future__ import annotations

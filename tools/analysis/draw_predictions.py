@@ -3,7 +3,7 @@
 How much a disc is filled tells the confidence of its keypoint.
 
 Examples:
-    python tools/analysis/draw_predictions.py fmmp_synth best.pth --out predictions.png --rows 12
+    python tools/analysis/draw_predictions.py fmmp_synth epoch_9.pth --out predictions.png --rows 12
 """
 
 from __future__ import annotations
