@@ -16,6 +16,12 @@ MP100_HELP = (
     'out. To train without it, on images that are generated here, use configs/fmmp_synth.py.'
 )
 
+OWN_DATA_HELP = (
+    "Where data of your own are is told by the config's data_root and, below it, train_ann, val_ann "
+    'and test_ann, to be set with --cfg-options, for example data_root=my_data '
+    'train_ann=annotations/train.json; see docs/data.md.'
+)
+
 STEP_DATA_HELP = {
     'ATRWDataset': 'ATRW, the Amur tigers of CVWC 2019, is offered by its authors '
     '(cvwc2019.github.io/challenge.html); MMPose documents its layout, and offers the annotation '
@@ -39,7 +45,8 @@ def require_paths(ann_file: str, image_dir: str, data_root: str) -> None:
     """Refuse a data set whose annotation file or image directory is missing.
 
     Raises:
-        FileNotFoundError: With the path and, for MP-100, what it is and what to do without it.
+        FileNotFoundError: With the path and, for MP-100, what it is and what to do without it; for
+            a synthetic set, how to make it; for another one, which entries say where it is.
     """
     for path, found, what in (
         (ann_file, osp.isfile(ann_file), 'annotation file'),
@@ -48,7 +55,7 @@ def require_paths(ann_file: str, image_dir: str, data_root: str) -> None:
         if not found:
             raise FileNotFoundError(
                 f'{path}: there is no such {what} ({osp.abspath(path)}).'
-                f'{_mp100_help(ann_file, data_root)}{_synthetic_help(ann_file, data_root)}'
+                f'{_origin_help(ann_file, data_root)}'
             )
 
 
@@ -61,6 +68,11 @@ def step_data_help(dataset_type: str) -> str:
         + ' To learn keypoints in steps without it, on images that are generated here, use '
         'configs/ikl_synth.py.'
     )
+
+
+def _origin_help(ann_file: str, data_root: str) -> str:
+    known = _mp100_help(ann_file, data_root) + _synthetic_help(ann_file, data_root)
+    return known or f' {OWN_DATA_HELP}'
 
 
 def _synthetic_help(ann_file: str, data_root: str) -> str:

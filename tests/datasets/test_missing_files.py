@@ -8,10 +8,24 @@ def test_missing_synthetic_file_names_the_tool(tmp_path):
         require_paths(str(tmp_path / 'synth_val.json'), str(tmp_path), str(tmp_path))
 
 
-def test_other_missing_file_does_not(tmp_path):
+@pytest.mark.parametrize('missing', ['annotations', 'images'])
+def test_own_data_names_the_entries_to_set(tmp_path, missing):
+    ann, images = tmp_path / 'own.json', tmp_path / 'images'
+    if missing == 'images':
+        ann.touch()
+    else:
+        images.mkdir()
+    words = 'data_root and, below it, train_ann, val_ann and test_ann.*--cfg-options.*docs/data.md'
+    with pytest.raises(FileNotFoundError, match=words) as error:
+        require_paths(str(ann), str(images), str(tmp_path))
+    assert 'make_synthetic' not in str(error.value) and 'MP-100' not in str(error.value)
+
+
+@pytest.mark.parametrize('name', ['synth_val.json', 'mp100_split1_val.json'])
+def test_known_data_do_not(tmp_path, name):
     with pytest.raises(FileNotFoundError) as error:
-        require_paths(str(tmp_path / 'own.json'), str(tmp_path), str(tmp_path))
-    assert 'make_synthetic' not in str(error.value)
+        require_paths(str(tmp_path / name), str(tmp_path), str(tmp_path))
+    assert '--cfg-options' not in str(error.value)
 
 
 def test_another_set_names_its_options(tmp_path):

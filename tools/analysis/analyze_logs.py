@@ -32,11 +32,13 @@ def find_logs(run: str) -> list[Path]:
     """The log files of a run in the order of their start; a resumed run has several.
 
     Raises:
-        FileNotFoundError: if there is none.
+        FileNotFoundError: if there is none, or no such folder or file.
     """
     path = Path(run)
     if path.is_file():
         return [path]
+    if not path.is_dir():
+        raise FileNotFoundError(f'{run}: there is no such folder or log file')
     logs = sorted(path.glob('*/vis_data/scalars.json')) or sorted(path.glob('**/scalars.json'))
     if not logs:
         raise FileNotFoundError(f'no log (TIME/vis_data/scalars.json) below {run}')

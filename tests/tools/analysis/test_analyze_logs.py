@@ -45,3 +45,8 @@ def test_list(work_dir, capsys):
 def test_no_log(tmp_path):
     with pytest.raises(FileNotFoundError, match='no log'):
         tool.main([str(tmp_path)])
+
+
+def test_no_folder(tmp_path):
+    with pytest.raises(FileNotFoundError, match='run_a: there is no such folder or log file'):
+        tool.main([str(tmp_path / 'run_a')])
