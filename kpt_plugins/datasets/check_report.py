@@ -137,7 +137,7 @@ def format_report(report: DatasetReport) -> str:
 
 def _rows(report: DatasetReport) -> list[list[str]]:
     header = ['id', 'category', 'instances', 'dropped']
-    with_images = report.image_dir is not None
+    with_images = bool(report.image_states)  # not where the directory is not there
     header += ['images', 'missing', 'broken', 'size'] if with_images else []
     header += ['K', 'base', 'links', 'unlinked', 'v=0', 'v=1', 'v=2', 'outside']
     rows = [header]

@@ -84,6 +84,7 @@ def test_table(report):
 
 def test_without_an_image_directory_there_are_no_image_columns(report):
     report.image_dir = None
+    report.image_states.clear()
     text = format_report(report)
     assert 'missing' not in text and 'images not checked' in text
 

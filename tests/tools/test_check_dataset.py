@@ -44,6 +44,14 @@ def test_good_and_bad_data(main, tmp_path, capsys):
     assert main([*arguments, '--no-decode', '--allow-missing']) == 0
 
 
+def test_misspelt_image_directory(main, tmp_path, capsys):
+    path = write_coco(tmp_path, coco_file())
+    assert main([str(path), '--images', str(tmp_path / 'imagse')]) == 1
+    text = capsys.readouterr().out
+    assert 'imagse: there is no such directory' in text
+    assert 'instances' in text and 'missing' not in text and 'broken' not in text
+
+
 def test_not_coco_like(main, tmp_path, capsys):
     (tmp_path / 'a.json').write_text('{"shapes": []}')
     assert main([str(tmp_path / 'a.json')]) == 1
