@@ -15,7 +15,7 @@ def test_own_data_names_the_entries_to_set(tmp_path, missing):
         ann.touch()
     else:
         images.mkdir()
-    words = 'data_root and, below it, train_ann, val_ann and test_ann.*--cfg-options.*docs/data.md'
+    words = 'data_root and, below it, train_ann, val_ann and test_ann .*--cfg-options.*docs/data.md'
     with pytest.raises(FileNotFoundError, match=words) as error:
         require_paths(str(ann), str(images), str(tmp_path))
     assert 'make_synthetic' not in str(error.value) and 'MP-100' not in str(error.value)
