@@ -1,8 +1,9 @@
 """Count parameters and multiply-accumulates of a model, in all and by part.
 
 They are those of one prediction on a random episode: S support images and one query. Only
-convolutions, matrix products and attention count, as usual; sampling, norms and activations are
-left out. A multiply-accumulate (MAC) is two floating-point operations.
+convolutions, matrix products and attention count, as usual; norms and activations are left out, and
+so is the sampling of deformable attention, whose MACs a line below the table tells. A
+multiply-accumulate (MAC) is two floating-point operations.
 
 Examples:
     python tools/analysis/get_flops.py fmmp_mp100_split1 --num-shots 5
@@ -11,7 +12,10 @@ Examples:
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -39,7 +43,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     model = build_model(cfg)
     item = random_episode(cfg, args.num_shots, args.num_keypoints)
     shape = tuple(item['inputs'].shape)
-    with FlopCounterMode(display=False) as counter:
+    sampling = []
+    uncounted = {torch.ops.aten._embedding_bag: partial(note_sampling, sampling)}
+    uncounted[torch.ops.aten._embedding_bag_forward_only] = partial(note_sampling, sampling)
+    with FlopCounterMode(display=False, custom_mapping=uncounted) as counter:
         predict_items(model, [item])
     counts = {name: sum(ops.values()) // 2 for name, ops in counter.get_flop_counts().items()}
     total = counts.pop('Global', 0)
@@ -60,6 +67,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     for name, parameters, macs in rows:
         share = macs / total if total else 0
         print(f'{name:{width}}  {parameters:12,}  {macs / 1e9:8.3f} G  {share:6.1%}')
+    if sampling:
+        print(f'\nnot counted: sampling of deformable attention, {sum(sampling) / 1e9:.3f} G MACs')
+
+
+def note_sampling(
+    macs: list[int], table: Sequence[int], index: Sequence[int], *args: Any, **kwargs: Any
+) -> int:
+    """Append the MACs of weighted sums of rows of a table (R, C), one of C for each of the row
+    numbers ``index``; called by the counter with shapes in place of tensors.
+
+    Returns:
+        0, the operations to count.
+    """
+    macs.append(math.prod(index) * table[1])
+    return 0
 
 
 def macs_of(name: str, counts: dict[str, int]) -> int:
