@@ -23,6 +23,7 @@ train_pipeline = [
         rotate_factor=30,
         rotate_prob=0.6,
     ),
+    dict(type='PhotometricDistortion'),
     dict(type='TopdownAffine', input_size=codec['input_size']),
     dict(type='GenerateTarget', encoder=codec),
     dict(type='PackPoseInputs'),
