@@ -21,7 +21,8 @@ from pathlib import Path
 from mmengine.config import DictAction
 
 from kpt_plugins.apis.config_lookup import find_config
-from kpt_plugins.apis.incremental import StepRun, plan_steps
+from kpt_plugins.apis.incremental import STEP_NAME, StepRun, plan_steps
+from kpt_plugins.structures.step_manifest import MANIFEST_NAME, read_manifest
 
 TOOLS = Path(__file__).resolve().parent
 
@@ -78,11 +79,32 @@ def execute(run: StepRun, seed: int) -> None:
     print(f'step {run.step}: {run.detector}, {run.row}', flush=True)
 
 
+def link_base(root: Path, base: Path) -> None:
+    """Make the base step's folder ``ROOT/step0``, so that the sequence is complete.
+
+    Raises:
+        ValueError: If ``base`` is no trained base step, or there is another one already.
+    """
+    link = root / STEP_NAME.format(0)
+    base = base.resolve()
+    if read_manifest(base) is None:
+        raise ValueError(f'--base {base}: there is no trained base step, it has no {MANIFEST_NAME}')
+    if link.exists() and link.resolve() != base:
+        raise ValueError(
+            f'{link} is there already and not --base {base}; choose another --work-dir'
+        )
+    if not link.exists():
+        root.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(base, target_is_directory=True)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     try:
-        root = args.work_dir or Path('work_dirs', find_config(args.configs[0]).stem)
-        runs = plan_steps(args.configs, root, args.cfg_options, args.base)
+        root = Path(args.work_dir or Path('work_dirs', find_config(args.configs[0]).stem))
+        if args.base:
+            link_base(root, Path(args.base))
+        runs = plan_steps(args.configs, root, args.cfg_options)
         for run in runs[: None if args.last_step is None else args.last_step + 1]:
             execute(run, args.seed)
     except (ValueError, FileNotFoundError) as error:

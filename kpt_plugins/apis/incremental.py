@@ -23,6 +23,7 @@ from .config_lookup import find_config
 from .run_config import load_config
 
 ROW_NAME = 'row.json'
+STEP_NAME = 'step{}'
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,6 @@ def plan_steps(
     configs: Sequence[str | Path],
     root: str | Path,
     options: Mapping[str, Any] | None = None,
-    base: str | Path | None = None,
 ) -> list[StepRun]:
     """The runs of a sequence, in order.
 
@@ -102,7 +102,6 @@ def plan_steps(
             they are given by name; or the configs of all steps in order.
         root: Folder of the sequence; the steps' folders are ``step0``, ``step1``, ... in it.
         options: Entries to override in every step after the base step.
-        base: Folder of a base step to start from, trained before, instead of ``ROOT/step0``.
 
     Raises:
         ValueError: If the configs are not those of steps 0, 1, ... of one sequence.
@@ -126,7 +125,7 @@ def plan_steps(
         extras = [{} for _ in files]
     runs = []
     for step, (file, cfg, extra) in enumerate(zip(files, loaded, extras, strict=True)):
-        folder = root / f'step{step}' if step or base is None else Path(base)
+        folder = root / STEP_NAME.format(step)
         parent = runs[-1].folder if runs else None
         if parent is not None and cfg.model.get('regularizer'):
             extra['model.regularizer.importance'] = str(parent / IMPORTANCE_NAME)
@@ -140,13 +139,21 @@ def _step_options(protocol: Config, step: int) -> dict[str, Any]:
     if 'step_triplets' in protocol:
         options['model.triplets'] = protocol.step_triplets[step]
     for loader in ('train_dataloader', 'test_dataloader'):
-        options[f'{loader}.dataset.step'] = step
+        options[f'{_step_dataset(protocol, loader)[0]}.step'] = step
     return options
+
+
+def _step_dataset(cfg: Config, loader: str) -> tuple[str, Any]:
+    """Where a loader's config has its step dataset, which may be repeated, and that config."""
+    key, dataset = f'{loader}.dataset', cfg[loader].dataset
+    while dataset.get('type') == 'RepeatDataset':
+        key, dataset = f'{key}.dataset', dataset.dataset
+    return key, dataset
 
 
 def _check_sequence(files: Sequence[Path], loaded: Sequence[Config]) -> None:
     for number, (file, cfg) in enumerate(zip(files, loaded, strict=True)):
-        dataset = cfg.train_dataloader.dataset
+        _, dataset = _step_dataset(cfg, 'train_dataloader')
         if dataset.get('type') != 'KeypointStepDataset':
             raise ValueError(
                 f'{file}: train_dataloader.dataset is no KeypointStepDataset but '
@@ -157,5 +164,5 @@ def _check_sequence(files: Sequence[Path], loaded: Sequence[Config]) -> None:
                 f'{file} is of step {dataset.step}, but was given as step {number}; the order of '
                 f'the configs is that of the steps'
             )
-        if dataset.steps != loaded[0].train_dataloader.dataset.steps:
+        if dataset.steps != _step_dataset(loaded[0], 'train_dataloader')[1].steps:
             raise ValueError(f'{file} has other steps than {files[0]}')

@@ -93,8 +93,17 @@ def test_a_killed_sequence_ends_as_an_unbroken_one(protocol, finished, tmp_path,
 def test_another_base_makes_the_rest_invalid(protocol, finished, tmp_path):
     shutil.copytree(finished / 'step1', tmp_path / 'step1')
     shutil.copytree(finished / 'step2', tmp_path / 'base')
-    with pytest.raises(SystemExit, match='base.*manifest.json is of step 2, expected step 0'):
+    with pytest.raises(SystemExit, match='step0.*manifest.json is of step 2, expected step 0'):
         tool.main([str(protocol), '--work-dir', str(tmp_path), '--base', str(tmp_path / 'base')])
+
+
+def test_no_base_and_two_bases_are_refused(protocol, finished, tmp_path):
+    arguments = [str(protocol), '--work-dir', str(tmp_path), '--base']
+    with pytest.raises(SystemExit, match='nowhere: there is no trained base step'):
+        tool.main([*arguments, str(tmp_path / 'nowhere')])
+    shutil.copytree(finished / 'step0', tmp_path / 'step0')
+    with pytest.raises(SystemExit, match='step0 is there already and not --base'):
+        tool.main([*arguments, str(finished / 'step0')])
 
 
 def test_shared_base(protocol, finished, tmp_path, monkeypatch):
@@ -104,7 +113,8 @@ def test_shared_base(protocol, finished, tmp_path, monkeypatch):
     arguments = [str(protocol), '--work-dir', str(tmp_path), '--base', str(finished / 'step0')]
     tool.main([*arguments, '--last-step', '1', '--cfg-options', 'model.ka_net=None'])
     assert [Path(call[1]).name for call in calls] == ['train.py', 'test.py']
-    assert f'model.parent={finished}/step0/detector.pth' in calls[0]
+    assert f'model.parent={tmp_path}/step0/detector.pth' in calls[0]
+    assert (tmp_path / 'step0').resolve() == finished.resolve() / 'step0'
     assert 'model.ka_net=None' in calls[0]
 
 

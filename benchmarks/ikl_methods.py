@@ -1,0 +1,200 @@
+"""Incremental methods on cattle and on the synthetic quadruped, from one base step for each seed.
+
+Trains the base step of every seed, then every method's steps by ``tools/train_incremental.py``,
+and writes ``benchmarks/results/ikl_DATA.{md,png,json}`` by ``tools/summarize_incremental.py``. It
+can be stopped and started again at any moment.
+
+Examples:
+    python benchmarks/ikl_methods.py cattle
+    python benchmarks/ikl_methods.py synth --methods lwf kamp --seeds 0 --jobs 1
+    python benchmarks/ikl_methods.py cattle_shots --table-only
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+from tool_processes import Processes, locked
+
+from kpt_plugins.apis.run_config import load_config
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / 'benchmarks' / 'results'
+SEEDS = (0, 1, 2)
+MANY_SEEDS = ('finetune', 'lwf', 'l2', 'ksd', 'kamp', 'joint')
+"""Methods with every seed; the others have the first only."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What is compared.
+
+    Attributes:
+        base: protocol config whose base step all methods start from.
+        work_dir: of its runs and their base steps, which two comparisons may share.
+        methods: protocol config of each method, in the order of the table.
+        options: config entries of all methods alike.
+    """
+
+    base: str
+    work_dir: str
+    methods: dict[str, str]
+    options: tuple[str, ...] = ()
+
+
+def _methods(name: str, *kinds: str) -> dict[str, str]:
+    return {kind: f'configs/{name}{"" if kind == "kamp" else f"_{kind}"}.py' for kind in kinds}
+
+
+CATTLE = 'ikl_livestock_cattle'
+COMPARISONS = {
+    'cattle': Comparison(
+        f'benchmarks/configs/{CATTLE}.py',
+        'work_dirs/ikl_cattle',
+        _methods(
+            *(CATTLE, 'finetune', 'ewc', 'lwf', 'l2', 'pseudo', 'ksd', 'random', 'kamp', 'joint')
+        ),
+        ('optim_wrapper.optimizer.lr=5e-4',),
+    ),
+    'cattle_shots': Comparison(
+        f'benchmarks/configs/{CATTLE}.py',
+        'work_dirs/ikl_cattle',
+        _methods(CATTLE, '1shot', '5shot', '10shot', '50shot'),
+        ('optim_wrapper.optimizer.lr=5e-4',),
+    ),
+    'synth': Comparison(
+        'configs/ikl_synth.py',
+        'work_dirs/ikl_synth',
+        _methods('ikl_synth', 'finetune', 'lwf', 'l2', 'pseudo', 'ksd', 'random', 'kamp', 'joint'),
+    ),
+}
+
+
+def sequence_command(
+    config: str, folder: Path, seed: int, base: Path | None, options: Sequence[str] = ()
+) -> list[str]:
+    """Train a method's steps from a base step, or without one the base step."""
+    command = [ROOT / 'tools' / 'train_incremental.py', ROOT / config, '--work-dir', folder]
+    command += ['--seed', seed, *(('--last-step', 0) if base is None else ('--base', base))]
+    if base is not None and options:
+        command += ['--cfg-options', *options]
+    return [sys.executable, *map(str, command)]
+
+
+def execute(command: list[str], folder: Path, processes: Processes) -> None:
+    with locked(folder) as lock:
+        processes.run(command, folder / 'console.log', lock)
+
+
+def execute_all(
+    comparison: Comparison,
+    wanted: Sequence[tuple[str, int]],
+    root: Path,
+    jobs: int,
+    options: Sequence[str],
+) -> list[str]:
+    """Train and test methods with seeds, several at a time; returns what went wrong."""
+    processes, problems = Processes(), []
+    pool = ThreadPoolExecutor(jobs)
+
+    def base_folder(seed: int) -> Path:
+        return root / f'base_seed{seed}'
+
+    def run(method: str, seed: int, base: Future) -> None:
+        base.result()
+        folder = root / f'{method}_seed{seed}'
+        config, step0 = comparison.methods[method], base_folder(seed) / 'step0'
+        execute(
+            sequence_command(config, folder, seed, step0, [*comparison.options, *options]),
+            folder,
+            processes,
+        )
+
+    try:
+        # Taken up in this order, so that no method waits for a base step that is not begun.
+        bases = {
+            seed: pool.submit(
+                execute,
+                sequence_command(comparison.base, base_folder(seed), seed, None),
+                base_folder(seed),
+                processes,
+            )
+            for seed in sorted({seed for _, seed in wanted})
+        }
+        futures = {pool.submit(run, m, s, bases[s]): f'{m}_seed{s}' for m, s in wanted}
+        for number, future in enumerate(as_completed(futures), 1):
+            error = future.exception()
+            if error:
+                problems.append(f'{futures[future]}: {error}')
+            print(f'[{number}/{len(wanted)}] {futures[future]}: {error or "finished"}', flush=True)
+    finally:
+        processes.stop()
+        pool.shutdown(cancel_futures=True)
+    return problems
+
+
+def finished(folder: Path, num_steps: int) -> bool:
+    """Whether all steps have been trained and tested."""
+    return all((folder / f'step{step}' / 'row.json').is_file() for step in range(num_steps))
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('comparison', choices=COMPARISONS)
+    parser.add_argument('--methods', nargs='+', help='default: all of the comparison')
+    parser.add_argument('--seeds', nargs='+', type=int, default=list(SEEDS))
+    parser.add_argument('--jobs', type=int, default=2, help='runs at a time, one thread each')
+    parser.add_argument('--work-dir', type=Path, help='of the runs')
+    parser.add_argument('--out', type=Path, help='results, without .md, .png and .json')
+    parser.add_argument('--cfg-options', nargs='+', default=[], help='for all methods alike')
+    parser.add_argument(
+        '--table-only', action='store_true', help='write the results of the finished runs'
+    )
+    args = parser.parse_args(argv)
+    known = COMPARISONS[args.comparison].methods
+    if unknown := [m for m in args.methods or () if m not in known]:
+        parser.error(f'--methods {" ".join(unknown)}: choose from {", ".join(known)}')
+    args.work_dir = args.work_dir or Path(COMPARISONS[args.comparison].work_dir)
+    args.out = args.out or RESULTS / f'ikl_{args.comparison}'
+    return args
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
+    comparison = COMPARISONS[args.comparison]
+    methods = args.methods or list(comparison.methods)
+    # All methods with one seed before the next seed: a partial table is a fair one.
+    wanted = [
+        (method, seed)
+        for seed in args.seeds
+        for method in methods
+        if seed == args.seeds[0] or method in MANY_SEEDS
+    ]
+    problems = []
+    if not args.table_only:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit('terminated'))
+        problems = execute_all(comparison, wanted, args.work_dir, args.jobs, args.cfg_options)
+    num_steps = len(load_config(ROOT / comparison.base).model.steps)
+    folders = [
+        folder
+        for method in comparison.methods
+        for folder in sorted(args.work_dir.glob(f'{method}_seed*'))
+        if finished(folder, num_steps)
+    ]
+    summarize = [ROOT / 'tools' / 'summarize_incremental.py', *folders, '--out', args.out]
+    subprocess.run([sys.executable, *map(str, summarize)], check=True)
+    if problems:
+        raise SystemExit('\n'.join(problems))
+
+
+if __name__ == '__main__':
+    main()
