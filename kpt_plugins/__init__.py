@@ -10,6 +10,7 @@ from . import compat
 compat.apply()
 
 from . import (  # noqa: E402
+    codecs,
     datasets,
     engine,
     evaluation,
@@ -21,6 +22,7 @@ from .version import __version__  # noqa: E402
 
 __all__ = [
     '__version__',
+    'codecs',
     'compat',
     'datasets',
     'engine',

@@ -1,5 +1,8 @@
 """What happens between iterations and epochs."""
 
+from .bank_init_hook import BankInitHook
+from .bank_refresh_hook import BankRefreshHook
+from .bank_reset_hook import BankResetHook
 from .episode_epoch_hook import EpisodeEpochHook
 from .episode_visualization_hook import EpisodeVisualizationHook
 from .epoch_seed_hook import EpochSeedHook
@@ -11,6 +14,9 @@ from .safe_checkpoint_hook import SafeCheckpointHook
 from .step_handover_hook import StepHandoverHook
 
 __all__ = [
+    'BankInitHook',
+    'BankRefreshHook',
+    'BankResetHook',
     'EpisodeEpochHook',
     'EpisodeVisualizationHook',
     'EpochSeedHook',

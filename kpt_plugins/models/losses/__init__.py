@@ -1,5 +1,6 @@
 """Losses: pure functions of tensors and thin registered modules over them."""
 
+from .coke_contrastive import CoKeContrastiveLoss
 from .distillation import (
     ChannelDistillationLoss,
     HeatmapL2DistillationLoss,
@@ -12,6 +13,7 @@ from .uniformity import UniformityLoss
 
 __all__ = [
     'ChannelDistillationLoss',
+    'CoKeContrastiveLoss',
     'HeatmapL2DistillationLoss',
     'KeypointCrossEntropyLoss',
     'KeypointL1Loss',

@@ -1,5 +1,6 @@
 """Necks."""
 
 from .top_down_pyramid import TopDownPyramid
+from .unet_upsample import UNetUpsampleNeck
 
-__all__ = ['TopDownPyramid']
+__all__ = ['TopDownPyramid', 'UNetUpsampleNeck']
