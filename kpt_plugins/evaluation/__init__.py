@@ -9,7 +9,9 @@ from .metrics import (
     EpisodeDump,
     EpisodeKeypointMetric,
     IncrementalKeypointMetric,
+    KeypointRecords,
     PairMetric,
+    VisiblePCKMetric,
 )
 from .pair_dump import load_pairs, save_pairs
 from .pair_record import PairRecord, copied_support, pair_record
@@ -23,9 +25,11 @@ __all__ = [
     'EpisodeKeypointMetric',
     'IncrementalKeypointMetric',
     'IncrementalRun',
+    'KeypointRecords',
     'PairMetric',
     'PairRecord',
     'PairScores',
+    'VisiblePCKMetric',
     'copied_support',
     'draw_steps',
     'format_per_category',

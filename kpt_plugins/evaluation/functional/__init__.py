@@ -15,6 +15,8 @@ from .incremental import (
 from .keypoint_error import box_normalizer, keypoint_distances
 from .pck import AUC_THRESHOLDS, pair_auc, pair_mean_error, pair_pck
 from .per_keypoint import per_keypoint_mean
+from .roc_curve import roc_curve
+from .visible_pck import visibility_scores
 
 __all__ = [
     'AUC_THRESHOLDS',
@@ -35,4 +37,6 @@ __all__ = [
     'pair_mean_error',
     'pair_pck',
     'per_keypoint_mean',
+    'roc_curve',
+    'visibility_scores',
 ]

@@ -4,11 +4,14 @@ from .copy_support_metric import CopySupportMetric
 from .episode_dump import EpisodeDump
 from .episode_keypoint_metric import EpisodeKeypointMetric, PairMetric
 from .incremental_keypoint_metric import IncrementalKeypointMetric
+from .visible_pck import KeypointRecords, VisiblePCKMetric
 
 __all__ = [
     'CopySupportMetric',
     'EpisodeDump',
     'EpisodeKeypointMetric',
     'IncrementalKeypointMetric',
+    'KeypointRecords',
     'PairMetric',
+    'VisiblePCKMetric',
 ]
