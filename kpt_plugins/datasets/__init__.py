@@ -2,18 +2,26 @@
 
 from . import transforms
 from .cephalometric_dataset import CephalometricDataset
+from .checked_mpii_dataset import CheckedMpiiDataset
 from .coco_keypoint_dataset import CocoKeypointDataset
 from .episode_dataset import EpisodeDataset
 from .keypoint_step_dataset import KeypointStepDataset
 from .livestock_dataset import LivestockDataset
 from .mp100_dataset import MP100Dataset
+from .objectnet3d_dataset import ObjectNet3DDataset
+from .occluded_pascal3d_dataset import OccludedPascal3DDataset
+from .pascal3d_dataset import Pascal3DDataset
 
 __all__ = [
     'CephalometricDataset',
+    'CheckedMpiiDataset',
     'CocoKeypointDataset',
     'EpisodeDataset',
     'KeypointStepDataset',
     'LivestockDataset',
     'MP100Dataset',
+    'ObjectNet3DDataset',
+    'OccludedPascal3DDataset',
+    'Pascal3DDataset',
     'transforms',
 ]
