@@ -8,8 +8,6 @@ def loop_curve(scores, labels):
     points = [(0.0, 0.0)]
     for limit in sorted(set(scores), reverse=True):
         passed = [bool(is_right) for s, is_right in zip(scores, labels, strict=True) if s >= limit]
-            bool(label) for score, label in zip(scores, labels, strict=True) if score >= limit
-        ]
         wrong, right = passed.count(False), passed.count(True)
         points.append((wrong / np.sum(~labels), right / np.sum(labels)))
     return np.array(points).T
