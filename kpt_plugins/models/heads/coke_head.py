@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from mmengine.structures import InstanceData, PixelData
@@ -18,6 +17,7 @@ from kpt_plugins.models.layers.feature_bank import unit
 from kpt_plugins.models.layers.point_sampling import sample_features
 
 from .clutter_sampling import cells_in_box, sample_clutter
+from .coke_samples import read_boxes, read_categories, read_labels
 
 
 @MODELS.register_module()
@@ -145,8 +145,8 @@ class CoKeHead(BaseHead):
         with torch.autocast(projected.device.type, enabled=False):
             vectors = projected.float().flatten(2)
             # The maps are divided by the length, not the vectors, which are many more numbers.
-            length = torch.linalg.vector_norm(vectors, dim=1, keepdim=True).clamp(min=1e-12)
-            cosines = prototypes.expand(len(vectors), -1, -1) @ vectors / length
+            scale = vectors.square().sum(dim=1, keepdim=True).clamp(min=1e-24).rsqrt()
+            cosines = torch.bmm(prototypes.expand(len(vectors), -1, -1), vectors) * scale
             return cosines.unflatten(2, projected.shape[2:])
 
     def loss(
@@ -170,7 +170,7 @@ class CoKeHead(BaseHead):
         dense = self.loss_module.spatial_weight > 0
         if dense:
             source = self.projection(source)
-        cells, points, visible = self._labels(batch_data_samples)
+        cells, points, visible = read_labels(batch_data_samples, self.num_keypoints)
         index = cells[..., 1] * source.shape[-1] + cells[..., 0]
         noise_index, noise_used = self._draw_clutter(source, cells, visible, batch_data_samples)
         features, noise = self._vectors(source, index, points, noise_index, projected=dense)
@@ -204,7 +204,7 @@ class CoKeHead(BaseHead):
         Returns:
             tuple: Sums (R, D) of the visible keypoints' features and their numbers int64 (R,).
         """
-        cells, points, visible = self._labels(batch_data_samples)
+        cells, points, visible = read_labels(batch_data_samples, self.num_keypoints)
         index = cells[..., 1] * feats[-1].shape[-1] + cells[..., 0]
         noise_index, noise_used = self._draw_clutter(feats[-1], cells, visible, batch_data_samples)
         features, noise = self._vectors(feats[-1], index, points, noise_index, projected=False)
@@ -272,18 +272,6 @@ class CoKeHead(BaseHead):
             for points, score in zip(*arrays, strict=True)
         ]
 
-    def _labels(self, samples: Sequence[PoseDataSample]) -> tuple[Tensor, Tensor, Tensor]:
-        """Cells int64 (B, K, 2), positions (B, K, 2) in cells, and visible bool (B, K)."""
-        labels = [sample.gt_instance_labels for sample in samples]
-        cells = torch.cat([label.keypoint_labels for label in labels])
-        if cells.shape[1] != self.num_keypoints:
-            raise ValueError(
-                f'samples have labels of {cells.shape[1]} keypoints; the head has '
-                f'num_keypoints={self.num_keypoints}'
-            )
-        points = torch.cat([label.keypoint_positions for label in labels])
-        return cells, points, torch.cat([label.keypoint_weights for label in labels]) > 0
-
     def _vectors(
         self, source: Tensor, index: Tensor, points: Tensor, noise_index: Tensor, projected: bool
     ) -> tuple[Tensor, Tensor]:
@@ -318,27 +306,15 @@ class CoKeHead(BaseHead):
         )
 
     def _inside(self, source: Tensor, samples: Sequence[PoseDataSample]) -> Tensor | None:
-        """The cells (B, h, w) of each sample's box, all of one without; None if none has any."""
-        boxes = [sample.metainfo.get('input_box') for sample in samples]
-        if all(box is None for box in boxes):
+        corners = read_boxes(samples, source.device)
+        if corners is None:
             return None
-        nowhere = np.zeros((4, 2), np.float32)  # no area, so that all cells are allowed
-        boxes = [nowhere if box is None else np.reshape(box, (4, 2)) for box in boxes]
-        corners = torch.as_tensor(np.stack(boxes), dtype=torch.float32, device=source.device)
         return cells_in_box(corners, source.shape[-2:], self.decoder.stride)
 
     def _classes(self, samples: Sequence[PoseDataSample]) -> Tensor | None:
         if self.num_classes == 1:
             return None
-        found = [sample.metainfo.get('category_id') for sample in samples]
-        for category in found:
-            if category not in self.category_ids:
-                raise ValueError(
-                    f'category_id of a sample is {category}; CoKeHead.category_ids has '
-                    f'{list(self.category_ids)} and PackPoseInputs must pack it into the metainfo'
-                )
-        rows = [self.category_ids[category] for category in found]
-        return torch.tensor(rows, device=self.bank.theta.device)
+        return read_categories(samples, self.category_ids, self.bank.theta.device)
 
     def _rows(self, classes: Tensor | None, features: Tensor) -> Tensor:
         """Rows int64 (B, K) of the prototype bank for features (B, K, D)."""
