@@ -53,7 +53,15 @@ def _methods(name: str, *kinds: str) -> dict[str, str]:
     return {kind: f'configs/{name}{"" if kind == "kamp" else f"_{kind}"}.py' for kind in kinds}
 
 
+def _epochs(number: int) -> tuple[str, ...]:
+    return tuple(
+        f'{key}={number}'
+        for key in ('train_cfg.max_epochs', 'param_scheduler.1.end', 'param_scheduler.1.T_max')
+    )
+
+
 CATTLE = 'ikl_livestock_cattle'
+CATTLE_RATE = 'optim_wrapper.optimizer.lr=5e-4'
 COMPARISONS = {
     'cattle': Comparison(
         f'benchmarks/configs/{CATTLE}.py',
@@ -61,18 +69,19 @@ COMPARISONS = {
         _methods(
             *(CATTLE, 'finetune', 'ewc', 'lwf', 'l2', 'pseudo', 'ksd', 'random', 'kamp', 'joint')
         ),
-        ('optim_wrapper.optimizer.lr=5e-4',),
+        (CATTLE_RATE, *_epochs(25)),
     ),
     'cattle_shots': Comparison(
         f'benchmarks/configs/{CATTLE}.py',
         'work_dirs/ikl_cattle',
         _methods(CATTLE, '1shot', '5shot', '10shot', '50shot'),
-        ('optim_wrapper.optimizer.lr=5e-4',),
+        (CATTLE_RATE, *_epochs(5)),  # of 50 iterations, not 10
     ),
     'synth': Comparison(
         'configs/ikl_synth.py',
         'work_dirs/ikl_synth',
         _methods('ikl_synth', 'finetune', 'lwf', 'l2', 'pseudo', 'ksd', 'random', 'kamp', 'joint'),
+        _epochs(20),
     ),
 }
 

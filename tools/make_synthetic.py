@@ -21,7 +21,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    root = Path(os.environ.get('KPT_DATA_ROOT') or 'data') / 'synth'
+    root = Path(os.environ.get('KPT_DATA_ROOT') or 'data').expanduser() / 'synth'
     parser.add_argument('--out', type=Path, default=root, help=f'dataset folder, default {root}')
     parser.add_argument('--seed', type=int, default=0, help='other seeds give other categories')
     parser.add_argument('--size', type=int, default=192, help='width and height of the images')
@@ -73,6 +73,7 @@ def main(argv: list[str] | None = None) -> int:
             if not cv2.imwrite(str(args.contact_sheet), sheet):
                 raise OSError(f'{args.contact_sheet}: cannot be written')
             return 0
+        args.out = args.out.expanduser()
         rendered = generate_dataset(args.out, plan, args.workers, args.force)
     except (ValueError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)

@@ -33,7 +33,7 @@ class CheckedCocoStyleDataset(BaseCocoStyleDataset):
     def load_data_list(self) -> list[dict]:
         """Read the annotation file into records; called once by MMEngine."""
         image_dir, data_root = self.data_prefix['img'], self.data_root or ''
-        require_paths(self.ann_file, image_dir, data_root)
+        require_paths(self.ann_file, image_dir, data_root, type(self).__name__)
         records = super().load_data_list()
         if not records:
             raise ValueError(

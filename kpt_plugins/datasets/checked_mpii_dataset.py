@@ -5,7 +5,7 @@ from __future__ import annotations
 from mmpose.datasets.datasets.body import MpiiDataset
 from mmpose.registry import DATASETS
 
-from kpt_plugins.datasets.missing_files import STEP_DATA_HELP, require_paths
+from kpt_plugins.datasets.missing_files import require_paths
 
 
 @DATASETS.register_module()
@@ -23,8 +23,5 @@ class CheckedMpiiDataset(MpiiDataset):
     def load_data_list(self) -> list[dict]:
         """Read the annotation file into records; called once by MMEngine."""
         for path in filter(None, (self.ann_file, self.headbox_file)):
-            try:
-                require_paths(path, self.data_prefix['img'], self.data_root or '')
-            except FileNotFoundError as error:
-                raise FileNotFoundError(f'{error} {STEP_DATA_HELP["MpiiDataset"]}') from error
+            require_paths(path, self.data_prefix['img'], self.data_root or '', 'MpiiDataset')
         return super().load_data_list()

@@ -262,7 +262,7 @@ def _load(source: BaseDataset) -> None:
         if not isinstance(source, CheckedCocoStyleDataset):  # these check more than this
             for file in filter(None, (source.ann_file, getattr(source, 'headbox_file', None))):
                 image_dir = source.data_prefix.get('img') or '.'
-                require_paths(file, image_dir, source.data_root or '')
+                require_paths(file, image_dir, source.data_root or '', type(source).__name__)
         source.full_init()
     except FileNotFoundError as error:
         raise FileNotFoundError(f'{error}{step_data_help(type(source).__name__)}') from error

@@ -22,7 +22,7 @@ OWN_DATA_HELP = (
     'train_ann=annotations/train.json; see docs/data.md.'
 )
 
-STEP_DATA_HELP = {
+DATA_HELP = {
     'ATRWDataset': 'ATRW, the Amur tigers of CVWC 2019, is offered by its authors '
     '(cvwc2019.github.io/challenge.html); MMPose documents its layout, and offers the annotation '
     'files, with its animal data sets (2d_animal_keypoint.md).',
@@ -33,7 +33,7 @@ STEP_DATA_HELP = {
     'non-commercial research; MMPose documents its layout, and offers the annotation files, with '
     'its body data sets (2d_body_keypoint.md).',
 }
-"""What the data sets of the incremental configs are, by type of dataset."""
+"""What the data sets of the configs are, by type of dataset."""
 
 SYNTHETIC_OPTIONS = {
     'synth_quadruped': ' --out {root} --seed 3 --categories 1 0 0 --train-images 1200',
@@ -41,12 +41,13 @@ SYNTHETIC_OPTIONS = {
 """Options of make_synthetic.py for other sets than its default, by name of the folder."""
 
 
-def require_paths(ann_file: str, image_dir: str, data_root: str) -> None:
+def require_paths(ann_file: str, image_dir: str, data_root: str, dataset_type: str = '') -> None:
     """Refuse a data set whose annotation file or image directory is missing.
 
     Raises:
         FileNotFoundError: With the path and, for MP-100, what it is and what to do without it; for
-            a synthetic set, how to make it; for another one, which entries say where it is.
+            a synthetic set, how to make it; for a known type of dataset, who offers it; for another
+            one, which entries say where it is.
     """
     for path, found, what in (
         (ann_file, osp.isfile(ann_file), 'annotation file'),
@@ -55,24 +56,24 @@ def require_paths(ann_file: str, image_dir: str, data_root: str) -> None:
         if not found:
             raise FileNotFoundError(
                 f'{path}: there is no such {what} ({osp.abspath(path)}).'
-                f'{_origin_help(ann_file, data_root)}'
+                f'{_origin_help(ann_file, data_root, dataset_type)}'
             )
 
 
 def step_data_help(dataset_type: str) -> str:
-    """What a data set of the incremental configs is, and what to do without it; or nothing."""
-    if dataset_type not in STEP_DATA_HELP:
+    """What to do without a known data set of the incremental configs; or nothing."""
+    if dataset_type not in DATA_HELP:
         return ''
     return (
-        f' {STEP_DATA_HELP[dataset_type]}'.rstrip()
-        + ' To learn keypoints in steps without it, on images that are generated here, use '
+        ' To learn keypoints in steps without it, on images that are generated here, use '
         'configs/ikl_synth.py.'
     )
 
 
-def _origin_help(ann_file: str, data_root: str) -> str:
-    known = _mp100_help(ann_file, data_root) + _synthetic_help(ann_file, data_root)
-    return known or f' {OWN_DATA_HELP}'
+def _origin_help(ann_file: str, data_root: str, dataset_type: str) -> str:
+    if known := _mp100_help(ann_file, data_root) + _synthetic_help(ann_file, data_root):
+        return known
+    return f' {DATA_HELP.get(dataset_type, OWN_DATA_HELP)}'.rstrip()
 
 
 def _synthetic_help(ann_file: str, data_root: str) -> str:

@@ -35,8 +35,16 @@ def test_another_set_names_its_options(tmp_path):
         require_paths(f'{root}/synth_train.json', root, root)
 
 
-def test_help_with_the_data_of_incremental_configs():
-    assert 'human-pose.mpi-inf.mpg.de' in step_data_help('MpiiDataset')
+@pytest.mark.parametrize(
+    'kind, words', [('MpiiDataset', 'human-pose.mpi-inf.mpg.de'), ('ATRWDataset', 'cvwc2019')]
+)
+def test_known_types_say_who_offers_them(tmp_path, kind, words):
+    with pytest.raises(FileNotFoundError, match=words) as error:
+        require_paths(str(tmp_path / 'a.json'), str(tmp_path), str(tmp_path), kind)
+    assert 'train_ann' not in str(error.value)
+
+
+def test_what_to_do_without_the_data_of_incremental_configs():
     assert step_data_help('MpiiDataset').endswith('use configs/ikl_synth.py.')
     assert step_data_help('CephalometricDataset').startswith(' To learn')
     assert step_data_help('CocoDataset') == ''

@@ -151,7 +151,8 @@ class KnowledgeAssociationHook(Hook):
     def _key(self, runner: Runner, model: IncrementalPoseEstimator) -> list:
         """What a saved KA-Net belongs to."""
         triplets = [list(triplet) for triplet in model.triplets]
-        return [model.parent_sha256, triplets, runner.seed, self.num_epochs]
+        net = repr(model.ka_net)
+        return [model.parent_sha256, triplets, net, runner.seed, self.num_epochs]
 
     @staticmethod
     def _batches(
