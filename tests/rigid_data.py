@@ -109,7 +109,7 @@ def write_pascal3d(root: Path, categories: Sequence[str] = ('car',), count: int 
 
 
 def write_occluded(
-    root: Path, categories: Sequence[str] = ('car',), count: int = 8, columns: int = 30
+    root: Path, categories: Sequence[str] = ('car',), count: int = 8, columns: int = 20
 ) -> Path:
     """A release of OccludedPASCAL3D+: the left ``columns`` px, times the level, are occluded."""
     obj = np.zeros((HEIGHT, WIDTH), np.uint8)

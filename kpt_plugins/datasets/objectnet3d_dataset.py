@@ -90,7 +90,9 @@ class ObjectNet3DDataset(CheckedCocoStyleDataset):
         root = data_root or ''
         path = osp.join(root, ann_file)
         try:
-            require_paths(path, osp.join(root, data_prefix.get('img', '')), root)
+            require_paths(
+                path, osp.join(root, data_prefix.get('img', '')), root, type(self).__name__
+            )
         except FileNotFoundError as error:
             raise FileNotFoundError(f'{error} {HELP}') from error
         names = self._read_names(path)
@@ -129,6 +131,7 @@ class ObjectNet3DDataset(CheckedCocoStyleDataset):
         if record is not None:
             record.update(
                 category=CATEGORIES[number - 1],
+                category_id=number,  # not an array: heads look it up
                 occlusion_level=0,
                 **azimuth_fields(annotation.get('azimuth')),
             )

@@ -77,7 +77,7 @@ def test_common_numbers(root):
     assert list(info['keypoint_id2name'].values()) == [f'keypoint_{k}' for k in range(4)]
     assert info['flip_indices'] == [0, 1, 2, 3]
     assert [record['category'] for record in dataset] == ['bed', 'mouse', 'mouse']
-    assert [int(record['category_id']) for record in dataset] == [5, 57, 57]
+    assert [record['category_id'] for record in dataset] == [5, 57, 57]
     visible = [record['keypoints_visible'][0].tolist() for record in dataset]
     assert visible == [[1, 1, 0, 0], [1, 1, 1, 0], [1, 1, 1, 0]]
     assert dataset[0]['keypoints'][0].tolist() == [[5, 7], [6, 7], [0, 0], [0, 0]]

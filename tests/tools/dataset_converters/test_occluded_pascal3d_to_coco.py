@@ -44,14 +44,14 @@ def test_files_load_in_the_dataset(tool, root, capsys):
         name = f'carFGL{level}_BGL{level}/car_val_{level - 1}'
         assert record['img_path'] == str(root / 'images' / f'{name}.JPEG')
         assert record['occluder_mask'] == str(root / 'annotations' / f'{name}.npz')
-        covered = record['keypoints'][..., 0] < 30 * level
+        covered = record['keypoints'][..., 0] < 20 * level
         assert record['keypoints_occluded'].tolist() == covered.tolist()
         assert 0 < covered.sum() < 12
         # labelled as before: what is covered is for the metrics to tell apart
         assert record['keypoints_visible'].min() == 1
         assert record['bbox'].tolist() == [[10, 20, 100, 80]]
-        assert record['object_occluded'] == pytest.approx((30 * level - 10) / 90, abs=1e-3)
-        share = 30 * level * 90 - (30 * level - 10) * 60
+        assert record['object_occluded'] == pytest.approx((20 * level - 10) / 90, abs=1e-3)
+        share = 20 * level * 90 - (20 * level - 10) * 60
         assert record['background_occluded'] == pytest.approx(share / (120 * 90 - 5400), abs=1e-3)
         assert record['azimuth_bin'] == level - 1
 

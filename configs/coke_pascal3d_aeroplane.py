@@ -1,0 +1,7 @@
+# CoKe on the category aeroplane of PASCAL3D+, 8 keypoints.
+_base_ = 'coke_pascal3d_car.py'
+
+category = 'aeroplane'
+model = dict(head=dict(num_keypoints=8))
+train_dataloader = dict(dataset=dict(category=category))
+test_dataloader = dict(dataset=dict(category=category))

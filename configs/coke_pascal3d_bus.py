@@ -1,0 +1,7 @@
+# CoKe on the category bus of PASCAL3D+, 12 keypoints.
+_base_ = 'coke_pascal3d_car.py'
+
+category = 'bus'
+model = dict(head=dict(num_keypoints=12))
+train_dataloader = dict(dataset=dict(category=category))
+test_dataloader = dict(dataset=dict(category=category))

@@ -1,0 +1,7 @@
+# The baseline of coke_pascal3d_bus.py: heatmaps from the same extractor.
+_base_ = 'coke_pascal3d_car_heatmap.py'
+
+category = 'bus'
+model = dict(head=dict(out_channels=12))
+train_dataloader = dict(dataset=dict(category=category))
+test_dataloader = dict(dataset=dict(category=category))
