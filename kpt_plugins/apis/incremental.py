@@ -139,12 +139,12 @@ def _step_options(protocol: Config, step: int) -> dict[str, Any]:
     if 'step_triplets' in protocol:
         options['model.triplets'] = protocol.step_triplets[step]
     for loader in ('train_dataloader', 'test_dataloader'):
-        options[f'{_step_dataset(protocol, loader)[0]}.step'] = step
+        options[f'{step_dataset(protocol, loader)[0]}.step'] = step
     return options
 
 
-def _step_dataset(cfg: Config, loader: str) -> tuple[str, Any]:
-    """Where a loader's config has its step dataset, which may be repeated, and that config."""
+def step_dataset(cfg: Config, loader: str) -> tuple[str, Any]:
+    """Where a loader's config has its step dataset, which may be repeated, and its config."""
     key, dataset = f'{loader}.dataset', cfg[loader].dataset
     while dataset.get('type') == 'RepeatDataset':
         key, dataset = f'{key}.dataset', dataset.dataset
@@ -153,7 +153,7 @@ def _step_dataset(cfg: Config, loader: str) -> tuple[str, Any]:
 
 def _check_sequence(files: Sequence[Path], loaded: Sequence[Config]) -> None:
     for number, (file, cfg) in enumerate(zip(files, loaded, strict=True)):
-        _, dataset = _step_dataset(cfg, 'train_dataloader')
+        _, dataset = step_dataset(cfg, 'train_dataloader')
         if dataset.get('type') != 'KeypointStepDataset':
             raise ValueError(
                 f'{file}: train_dataloader.dataset is no KeypointStepDataset but '
@@ -164,5 +164,5 @@ def _check_sequence(files: Sequence[Path], loaded: Sequence[Config]) -> None:
                 f'{file} is of step {dataset.step}, but was given as step {number}; the order of '
                 f'the configs is that of the steps'
             )
-        if dataset.steps != _step_dataset(loaded[0], 'train_dataloader')[1].steps:
+        if dataset.steps != step_dataset(loaded[0], 'train_dataloader')[1].steps:
             raise ValueError(f'{file} has other steps than {files[0]}')

@@ -12,7 +12,7 @@ from mmengine.structures import InstanceData
 from mmpose.registry import DATASETS, MODELS
 
 from kpt_plugins.apis import shipped_configs
-from kpt_plugins.apis.incremental import plan_steps
+from kpt_plugins.apis.incremental import plan_steps, step_dataset
 from kpt_plugins.apis.model_loading import build_dataset, build_model
 from kpt_plugins.apis.run_config import load_config
 from kpt_plugins.models.pose_estimators import IncrementalPoseEstimator
@@ -46,7 +46,7 @@ def _root(data_root, monkeypatch):
 
 
 def seen(cfg: Config) -> list[str]:
-    data = cfg.train_dataloader.dataset
+    _, data = step_dataset(cfg, 'train_dataloader')
     return list(KeypointSteps(data.steps).names(data.step))
 
 
@@ -56,9 +56,25 @@ def test_the_issued_configs_are_shipped():
     assert set(CONFIGS) >= {f'ikl_livestock_cattle_{kind}' for kind in PENALTIES}
 
 
+@pytest.mark.parametrize('shots', [1, 5, 10, 50])
+def test_few_images_are_repeated(shots):
+    cfg = load_config(CONFIGS[f'ikl_livestock_cattle_{shots}shot'])
+    key, data = step_dataset(cfg, 'train_dataloader')
+    assert key == 'train_dataloader.dataset.dataset' and data.shots == shots
+    images = cfg.train_dataloader.dataset.times * shots
+    assert images / cfg.train_dataloader.batch_size == 50
+    assert cfg.model.backbone.get('norm_eval', False) == (shots < 20)
+    run = plan_steps([CONFIGS[f'ikl_livestock_cattle_{shots}shot']], 'root')[2]
+    cfg = load_config(run.config, run.cfg_options())
+    assert step_dataset(cfg, 'train_dataloader')[1].step == cfg.test_dataloader.dataset.step == 2
+
+
 def records(cfg: Config, part: str) -> BaseDataset:
     """The dataset, without the seconds that MMEngine takes to pack its records for workers."""
-    cfg[f'{part}_dataloader'].dataset.serialize_data = False
+    _, data = step_dataset(cfg, f'{part}_dataloader')
+    data.serialize_data = False
+    if data.get('shots'):
+        data.shots = 1  # more than one is drawn for each step, but not 50
     return build_dataset(cfg, part)
 
 
@@ -84,8 +100,9 @@ def test_builds(name):
     hooks = [hook.type for hook in cfg.custom_hooks]
     assert 'StepHandoverHook' in hooks and 'NonFiniteLossHook' in hooks
     if isinstance(model, IncrementalPoseEstimator):
-        assert cfg.model.steps == cfg.train_dataloader.dataset.steps
-        assert model.step == cfg.train_dataloader.dataset.step == cfg.test_dataloader.dataset.step
+        _, data = step_dataset(cfg, 'train_dataloader')
+        assert cfg.model.steps == data.steps
+        assert model.step == data.step == cfg.test_dataloader.dataset.step
         assert 'KnowledgeAssociationHook' in hooks
 
 
