@@ -6,7 +6,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 from mmengine.config import Config
-from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 
 import kpt_plugins  # noqa: F401
@@ -121,5 +120,4 @@ def config(root: Path, work_dir: Path, epochs: int, hooks: list[dict] = (), **op
 
 def runner(*args, **kwargs) -> Runner:
     """The runner of :func:`config`."""
-    DefaultScope.get_instance('mmpose', scope_name='mmpose')
     return Runner.from_cfg(config(*args, **kwargs))

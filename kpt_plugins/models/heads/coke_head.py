@@ -212,6 +212,7 @@ class CoKeHead(BaseHead):
         rows = self._rows(self._classes(batch_data_samples), features)
         return self.bank.sum_rows(features, rows, visible)
 
+    @torch.no_grad()
     def predict(
         self,
         feats: Sequence[Tensor] | Sequence[Sequence[Tensor]],

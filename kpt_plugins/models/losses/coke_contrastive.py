@@ -40,7 +40,7 @@ def prototype_cross_entropy(
     temperature: float = 0.07,
     clutter_weight: float = 5e-3,
 ) -> Tensor:
-    """Cross-entropy of each keypoint's feature to its own prototype (CoKe, section 3.2 of NeMo).
+    """Cross-entropy of each keypoint's feature to its own prototype (CoKe).
 
     Negatives are the other prototypes of the category, and clutter, of which each entry counts
     ``clutter_weight``.
@@ -62,7 +62,7 @@ def prototype_cross_entropy(
     total = logits.masked_fill(not_negative & ~itself, _EXCLUDED).logsumexp(dim=-1)
     if clutter is not None and clutter_weight > 0:
         used = torch.arange(len(clutter), device=clutter.device) < filled
-        bias = torch.where(used, math.log(clutter_weight), _EXCLUDED)
+        bias = torch.where(used, math.log(clutter_weight), _EXCLUDED).to(features)
         flat = torch.addmm(bias, features.flatten(0, 1), clutter.T, alpha=1 / temperature)
         total = torch.logaddexp(total, flat.logsumexp(dim=-1).view_as(total))
     return total - own
