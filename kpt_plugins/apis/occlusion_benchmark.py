@@ -27,7 +27,7 @@ from kpt_plugins.evaluation.functional.visible_pck import nan_mean
 from kpt_plugins.evaluation.occlusion_figure import draw_levels, draw_roc
 from kpt_plugins.evaluation.occlusion_report import format_levels, summarize_levels
 from kpt_plugins.visualization.occlusion import draw_occluded
-from kpt_plugins.visualization.panels import add_caption, join_row, write_image
+from kpt_plugins.visualization.panels import add_caption, join_row, resize_image, write_image
 
 from .model_loading import load_model
 from .run_config import walk_dicts
@@ -40,6 +40,7 @@ META_KEYS = (
 
 _LOADING = ('LoadImage', 'LoadImageChecked', 'LoadImageFromFile')
 _BOXES = 'GetBBoxCenterScale'
+_PICTURE_SIZE = 256
 
 
 @dataclass(frozen=True)
@@ -241,15 +242,21 @@ def write_results(
 
 def _draw(image: torch.Tensor, sample: PoseDataSample) -> np.ndarray:
     """The model's input, ``uint8 Tensor (3, h, w)`` BGR, with predictions and true keypoints."""
+    zoom = max(1.0, _PICTURE_SIZE / max(image.shape[1:]))
+    picture = resize_image(image.permute(1, 2, 0).numpy(), round(zoom * max(image.shape[1:])))
     size, scale = (np.asarray(sample.get(key)) for key in ('input_size', 'input_scale'))
     corner = np.asarray(sample.input_center) - scale / 2
+
+    def to_picture(points: np.ndarray) -> np.ndarray:
+        return ((np.asarray(points)[0, :, :2] - corner) / scale * size + 0.5) * zoom - 0.5
+
     truth, predicted = sample.gt_instances, sample.pred_instances
     visible = np.asarray(truth.keypoints_visible)
     visible = (visible[..., 0] if visible.ndim == 3 else visible)[0] > 0
     return draw_occluded(
-        image.permute(1, 2, 0).numpy(),
-        (np.asarray(predicted.keypoints)[0, :, :2] - corner) / scale * size,
-        (np.asarray(truth.keypoints)[0, :, :2] - corner) / scale * size,
+        picture,
+        to_picture(predicted.keypoints),
+        to_picture(truth.keypoints),
         visible,
         np.asarray(sample.keypoints_occluded)[0],
         np.asarray(predicted.keypoint_scores)[0],

@@ -44,7 +44,7 @@ def plan_layout(
 
     Args:
         rng: the source of all randomness.
-        pictures: uint8 (h, w, 4) each, coverage last.
+        pictures: uint8 (h, w, 4) each, coverage in the last channel.
         weights: of the object and of the background, float32 (H, W) each: how much of them lies in
             a pixel of the plan. A share that has no weight at all is left out.
         goals: interval of the object's covered share, and of the background's.

@@ -33,7 +33,7 @@ def draw_levels(summary: Mapping[str, Any], path: str | Path) -> None:
     left.legend(frameon=False)
     right.plot(places, [_or_nan(row['AUROC']) for row in rows], 'D-C2', markersize=5)
     right.axhline(0.5, color='0.6', linewidth=1, linestyle=':')
-    right.set_ylabel('AUROC of scores, visible against occluded')
+    right.set_ylabel('AUROC of the scores')
     right.set_ylim(min(0.4, *(_or_nan(row['AUROC'], 1.0) - 0.05 for row in rows), 1.0), 1.02)
     labels = [f'L{row["level"]}\n{100 * _or_nan(row["object_occluded"], 0):.0f} %' for row in rows]
     for axes in (left, right):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 
@@ -14,15 +13,14 @@ from .textures import KINDS, Texture, random_texture
 _COUNT, _SIZE = 48, 160
 
 
-@lru_cache(maxsize=4)
 def textured_occluders(seed: int) -> tuple[np.ndarray, ...]:
-    """Pictures to be pasted in front of objects; drawn once a process and seed, in about 0.2 s.
+    """Pictures to be pasted in front of objects; takes about 0.2 s.
 
     Outlines are smooth blobs, polygons with corners, ovals and bars; every kind of texture occurs.
 
     Returns:
         48 pictures, uint8 (h, w, 4) BGRA, the longer side about 160 pixels; colour is defined
-        under transparent pixels too. The arrays are shared: do not write to them.
+        under transparent pixels too.
     """
     rng = np.random.default_rng([seed, 0x0CC1])
     pictures = []
@@ -30,9 +28,7 @@ def textured_occluders(seed: int) -> tuple[np.ndarray, ...]:
         outline = _outline(rng)
         outline = outline / np.ptp(outline, axis=0).max()
         texture = _muted(rng, random_texture(rng, kind=KINDS[index % len(KINDS)]))
-        picture = make_sprite(outline, texture, _SIZE, relief=0.3, outline=0.3).bgra
-        picture.flags.writeable = False
-        pictures.append(picture)
+        pictures.append(make_sprite(outline, texture, _SIZE, relief=0.3, outline=0.3).bgra)
     return tuple(pictures)
 
 

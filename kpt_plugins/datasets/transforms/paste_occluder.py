@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,7 @@ from mmpose.registry import TRANSFORMS
 from mmpose.structures.bbox import bbox_xyxy2cs
 from xtcocotools import mask as coco_mask
 
-from kpt_plugins.datasets.occluder_cutouts import CutoutFolder, paste
+from kpt_plugins.datasets.occluder_cutouts import CutoutFolder, paste, procedural_cutouts
 from kpt_plugins.datasets.occluder_layout import Placement, plan_layout
 
 LEVELS = {
@@ -144,13 +145,8 @@ class PasteOccluder(BaseTransform):
         ]
 
     @property
-    def _pictures(self):
-        if self._cutouts is not None:
-            return self._cutouts
-        # Here, because it brings the whole synthetic dataset along.
-        from kpt_plugins.synthesis.occluders import textured_occluders
-
-        return textured_occluders(self.seed)
+    def _pictures(self) -> Sequence[np.ndarray]:
+        return procedural_cutouts(self.seed) if self._cutouts is None else self._cutouts
 
     def __repr__(self) -> str:
         return f'PasteOccluder(level={self.level}, occluders={self.occluders!r}, seed={self.seed})'
