@@ -9,10 +9,9 @@ from typing import Any
 from mmpose.registry import DATASETS
 
 from kpt_plugins.datasets.annotation_file import load_annotation_file
-from kpt_plugins.datasets.checked_coco_style import CheckedCocoStyleDataset
 from kpt_plugins.datasets.missing_files import require_paths
-from kpt_plugins.datasets.pascal3d_dataset import azimuth_fields
 from kpt_plugins.datasets.pascal3d_keypoints import rigid_metainfo
+from kpt_plugins.datasets.rigid_object_dataset import RigidObjectDataset
 
 CATEGORIES = tuple(
     """
@@ -29,14 +28,9 @@ CATEGORIES = tuple(
 )
 """The 100 categories; a category's number in annotation files is its place here, from 1."""
 
-HELP = (
-    'ObjectNet3D is offered by its authors (cvgl.stanford.edu/projects/objectnet3d); '
-    'tools/dataset_converters/objectnet3d_to_coco.py makes the annotation files from it.'
-)
-
 
 @DATASETS.register_module()
-class ObjectNet3DDataset(CheckedCocoStyleDataset):
+class ObjectNet3DDataset(RigidObjectDataset):
     """Some of the 100 categories of ObjectNet3D.
 
     Xiang et al., "ObjectNet3D: A Large Scale Database for 3D Object Recognition", ECCV 2016. The
@@ -72,6 +66,11 @@ class ObjectNet3DDataset(CheckedCocoStyleDataset):
             not fit.
     """
 
+    HELP = (
+        'ObjectNet3D is offered by its authors (cvgl.stanford.edu/projects/objectnet3d); '
+        'tools/dataset_converters/objectnet3d_to_coco.py makes the annotation files from it.'
+    )
+
     def __init__(
         self,
         categories: Sequence[str],
@@ -94,8 +93,9 @@ class ObjectNet3DDataset(CheckedCocoStyleDataset):
                 path, osp.join(root, data_prefix.get('img', '')), root, type(self).__name__
             )
         except FileNotFoundError as error:
-            raise FileNotFoundError(f'{error} {HELP}') from error
+            raise FileNotFoundError(f'{error} {self.HELP}') from error
         names = self._read_names(path)
+        self._sizes = {CATEGORIES.index(name) + 1: len(points) for name, points in names.items()}
         self._offsets, all_names = self._lay_out(names, num_keypoints, path)
         super().__init__(
             ann_file=ann_file,
@@ -109,22 +109,21 @@ class ObjectNet3DDataset(CheckedCocoStyleDataset):
             **kwargs,
         )
 
-    def load_data_list(self) -> list[dict]:
-        """Read the annotation file into records; called once by MMEngine."""
-        try:
-            return super().load_data_list()
-        except FileNotFoundError as error:
-            raise FileNotFoundError(f'{error} {HELP}') from error
-
     def parse_data_info(self, raw_data_info: dict) -> dict | None:
         """One annotation object and its image object as a record; None to leave it out."""
         annotation = raw_data_info['raw_ann_info']
         number = annotation['category_id']
         if number not in self._offsets:
             return None
+        values, expected = list(annotation['keypoints']), 3 * self._sizes[number]
+        if len(values) != expected:
+            raise ValueError(
+                f'{self.ann_file}: annotation {annotation["id"]}: keypoints: {len(values)} values, '
+                f'expected {expected} of category {CATEGORIES[number - 1]!r}'
+            )
         before = 3 * self._offsets[number]
-        after = 3 * self._metainfo['num_keypoints'] - before - len(annotation['keypoints'])
-        values = [0] * before + list(annotation['keypoints']) + [0] * after
+        after = 3 * self._metainfo['num_keypoints'] - before - expected
+        values = [0] * before + values + [0] * after
         record = super().parse_data_info(
             {**raw_data_info, 'raw_ann_info': {**annotation, 'keypoints': values}}
         )
@@ -133,7 +132,6 @@ class ObjectNet3DDataset(CheckedCocoStyleDataset):
                 category=CATEGORIES[number - 1],
                 category_id=number,  # not an array: heads look it up
                 occlusion_level=0,
-                **azimuth_fields(annotation.get('azimuth')),
             )
         return record
 

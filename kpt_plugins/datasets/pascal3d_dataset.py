@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from mmpose.registry import DATASETS
 
-from kpt_plugins.datasets.azimuth_bins import azimuth_bin, chosen_bins
-from kpt_plugins.datasets.checked_coco_style import CheckedCocoStyleDataset
+from kpt_plugins.datasets.azimuth_bins import chosen_bins
 from kpt_plugins.datasets.pascal3d_keypoints import KEYPOINTS, check_category, rigid_metainfo
+from kpt_plugins.datasets.rigid_object_dataset import RigidObjectDataset
 
 
 @DATASETS.register_module()
-class Pascal3DDataset(CheckedCocoStyleDataset):
+class Pascal3DDataset(RigidObjectDataset):
     """One of the 12 categories of PASCAL3D+ v1.1, the part whose images are ImageNet's.
 
     Xiang, Mottaghi, Savarese, "Beyond PASCAL: A Benchmark for 3D Object Detection in the Wild",
@@ -67,10 +67,7 @@ class Pascal3DDataset(CheckedCocoStyleDataset):
 
     def load_data_list(self) -> list[dict]:
         """Read the annotation file into records; called once by MMEngine."""
-        try:
-            records = super().load_data_list()
-        except FileNotFoundError as error:
-            raise FileNotFoundError(f'{error} {self.HELP}') from error
+        records = super().load_data_list()
         self._check_file(self._metainfo.get('CLASSES', []))
         if self._bins is None:
             return records
@@ -86,12 +83,10 @@ class Pascal3DDataset(CheckedCocoStyleDataset):
         """One annotation object and its image object as a record; None to leave it out."""
         record = super().parse_data_info(raw_data_info)
         if record is not None:
-            annotation = raw_data_info['raw_ann_info']
             record.update(
                 category=self.category,
                 occlusion_level=0,
                 keypoints_occluded=np.zeros(record['keypoints_visible'].shape, bool),
-                **azimuth_fields(annotation.get('azimuth')),
             )
         return record
 
@@ -105,8 +100,3 @@ class Pascal3DDataset(CheckedCocoStyleDataset):
                     f'{category.get("keypoints", "missing")!r:.120}, expected {self.category!r} '
                     f'with {names!r:.120}'
                 )
-
-
-def azimuth_fields(azimuth: float | None) -> dict:
-    """The fields ``azimuth`` and ``azimuth_bin`` of a record."""
-    return dict(azimuth=azimuth, azimuth_bin=-1 if azimuth is None else azimuth_bin(azimuth))

@@ -125,12 +125,15 @@ def test_other_ids(tmp_path):
         build(tmp_path, ['bed'])
 
 
-def test_wrong_number_of_values(tmp_path):
+@pytest.mark.parametrize('separate', [False, True])
+@pytest.mark.parametrize('points', [[1, 1, 2], [1, 1, 2] * 2, [1, 1, 2] * 4])
+def test_wrong_number_of_values(tmp_path, separate, points):
     file = content()
-    file['annotations'][1]['keypoints'] += [1, 1, 2]
+    file['annotations'][1]['keypoints'] = points
     write_coco(tmp_path, file)
-    with pytest.raises(ValueError, match='annotation 2: keypoints: 12 values, expected 9'):
-        build(tmp_path, ['mouse', 'bed'])
+    message = f'annotation 2: keypoints: {len(points)} values, expected 9 of category .mouse'
+    with pytest.raises(ValueError, match=message):
+        build(tmp_path, ['mouse', 'bed'], separate=separate)
 
 
 def test_missing_files(tmp_path):

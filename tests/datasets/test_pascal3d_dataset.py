@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS
 
+from kpt_plugins.apis.checkpoint import load_checkpoint_safely
 from kpt_plugins.datasets.pascal3d_dataset import Pascal3DDataset
 from kpt_plugins.datasets.pascal3d_keypoints import KEYPOINTS
 from tests.helpers import coco_file, write_coco
@@ -113,3 +115,12 @@ def test_flip_exchanges_the_wheels(tmp_path):
     left, right = NAMES.index('left_front_wheel'), NAMES.index('right_front_wheel')
     expected = before['keypoints'][0, left] * (-1, 1) + (39, 0)
     assert np.allclose(after['keypoints'][0, right], expected)
+
+
+def test_metainfo_is_read_back_from_a_checkpoint(tmp_path):
+    """Without --allow-pickle, although there is no skeleton."""
+    info = Pascal3DDataset('car', lazy_init=True).metainfo
+    torch.save(dict(meta=dict(dataset_meta=info), state_dict={}), tmp_path / 'a.pth')
+    loaded = load_checkpoint_safely(tmp_path / 'a.pth')['meta']['dataset_meta']
+    assert loaded['keypoint_id2name'] == info['keypoint_id2name']
+    assert loaded['skeleton_link_colors'] == []
