@@ -26,7 +26,11 @@ DATA_HELP = {
     'ATRWDataset': 'ATRW, the Amur tigers of CVWC 2019, is offered by its authors '
     '(cvwc2019.github.io/challenge.html); MMPose documents its layout, and offers the annotation '
     'files, with its animal data sets (2d_animal_keypoint.md).',
-    'CephalometricDataset': '',  # it says this itself
+    # these say it themselves
+    'CephalometricDataset': '',
+    'ObjectNet3DDataset': '',
+    'OccludedPascal3DDataset': '',
+    'Pascal3DDataset': '',
     'LivestockDataset': 'LivestockKeypoints is offered by its authors '
     '(github.com/yww0411/Livestock-keypoint-detection, CC BY 4.0).',
     'MpiiDataset': 'MPII Human Pose is offered by its authors (human-pose.mpi-inf.mpg.de) for '

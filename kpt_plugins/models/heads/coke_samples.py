@@ -65,12 +65,13 @@ def read_categories(
         ValueError: If a sample has no category id, or an unknown one.
     """
     found = [sample.metainfo.get('category_id') for sample in samples]
+    if any(category is None for category in found):
+        raise ValueError(
+            'a sample has no category_id in its metainfo, which a CoKeHead of several categories '
+            'needs: its record must have one, and PackPoseInputs.meta_keys name it'
+        )
+    found = [int(category) for category in found]  # MMPose's records have arrays
     for category in found:
-        if category is None:
-            raise ValueError(
-                'a sample has no category_id in its metainfo, which a CoKeHead of several '
-                'categories needs: its record must have one, and PackPoseInputs.meta_keys name it'
-            )
         if category not in known:
             raise ValueError(
                 f'category_id of a sample is {category}; CoKeHead.category_ids are {list(known)}'
