@@ -1,0 +1,189 @@
+"""CoKe and heatmap detectors behind occluders: cattle, horses, sheep and the synthetic quadruped.
+
+For every data set, seed and model (CoKe, heatmaps from the same extractor, SimpleBaseline) trains
+by ``tools/train.py``, all from one pretrained trunk, and tests by ``tools/occlusion_benchmark.py``
+at the levels 0 to 3; besides one seed of CoKe's ablations on cattle. The trunk of a species is
+trained here on the other two, that of the quadruped on all three. Writes
+``benchmarks/results/coke_occlusion.{md,png,json}``. It can be stopped and started again at any
+moment: finished runs are kept, broken ones resumed.
+
+As it stands: 4 trunks, 36 runs and 5 ablations. A run is 600 to 750 iterations of 0.3 to 0.4 s, 3
+to 5 minutes of one core, and its test half a minute; together 2.5 to 3 hours of one core. Fewer by
+``--data``, ``--models``, ``--seeds``, ``--ablations`` (with nothing after it: none), ``--epochs``.
+
+Examples:
+    python benchmarks/coke_occlusion.py
+    python benchmarks/coke_occlusion.py --data cattle --models coke heatmap --seeds 0 --ablations
+    python benchmarks/coke_occlusion.py --table-only
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from coke_report import write_report
+from coke_runs import ABLATED, ABLATIONS, DATA, MODELS, ROOT, Budget, Run, Trunk
+from fmmp_ablation import claim
+from tool_processes import Processes, locked
+from training_log import training_minutes
+
+from kpt_plugins.apis.run_config import load_config
+
+RESULTS = ROOT / 'benchmarks' / 'results' / 'coke_occlusion'
+SEEDS = (0, 1, 2)
+MAKE_SYNTH = ('--seed', 3, '--categories', 1, 0, 0, '--train-images', 1200)
+
+
+def execute(job: Trunk | Run, processes: Processes) -> None:
+    """Do what is left to do of a training and its test.
+
+    Raises:
+        RuntimeError: if a tool fails, or the folder is not ours to use.
+    """
+    with locked(job.folder) as lock:
+        claim(job)
+        for file, line in job.steps():
+            if not file.is_file():
+                processes.run(line, job.folder / 'console.log', lock)
+
+
+def execute_all(runs: Sequence[Run], jobs: int) -> list[str]:
+    """Execute runs and before them their trunks, several at a time; returns what went wrong."""
+    processes, problems = Processes(), []
+    pool = ThreadPoolExecutor(jobs)
+
+    def start(run: Run, trunk: Future) -> None:
+        trunk.result()
+        execute(run, processes)
+
+    try:
+        # Taken up in this order, so that no run waits for a trunk that is not begun.
+        trunks = {t: pool.submit(execute, t, processes) for t in dict.fromkeys(map(_trunk, runs))}
+        futures = {pool.submit(start, run, trunks[run.trunk]): run for run in runs}
+        for number, future in enumerate(as_completed(futures), 1):
+            name, error = futures[future].name, future.exception()
+            if error:
+                problems.append(f'{name}: {error}')
+            print(f'[{number}/{len(runs)}] {name}: {error or "finished"}', flush=True)
+    finally:
+        processes.stop()
+        pool.shutdown(cancel_futures=True)
+    return problems
+
+
+def _trunk(run: Run) -> Trunk:
+    return run.trunk
+
+
+def collect(runs: Sequence[Run]) -> dict[str, Any]:
+    """All that the tables are made of.
+
+    Raises:
+        ValueError: if no run is finished.
+    """
+    done, missing = [], {}
+    for run in runs:
+        if (state := run.state()) != 'finished':
+            missing[run.name] = state
+            continue
+        scores = json.loads(run.scores.read_text())
+        content = {key: run.experiment()[key] for key in ('data', 'variant', 'seed', 'options')}
+        content['minutes'] = round(training_minutes(run.folder), 2)
+        done.append({**content, 'AUROC': scores['AUROC'], 'levels': scores['levels']})
+    if not done:
+        raise ValueError(f'no finished run of this budget in {runs[0].root}')
+    budget = runs[0].budget
+    return dict(
+        command=f'python benchmarks/coke_occlusion.py {budget.arguments()}',
+        budget=asdict(budget),
+        models={name: variant.title for name, variant in MODELS.items()},
+        ablations={name: variant.title for name, variant in ABLATIONS.items()},
+        ablated=ABLATED,
+        runs=done,
+        missing=missing,
+    )
+
+
+def plan(
+    data: Sequence[str],
+    models: Sequence[str],
+    ablations: Sequence[str],
+    seeds: Sequence[int],
+    budget: Budget,
+    root: Path,
+) -> list[Run]:
+    """All data sets and models with one seed before the next: a partial table is a fair one."""
+    runs = [Run(d, m, s, budget, root) for s in seeds for d in data for m in models]
+    return [*runs, *(Run(ABLATED, name, seeds[0], budget, root) for name in ablations)]
+
+
+def make_synth() -> None:
+    """Draw the quadruped's images, if they are not there."""
+    root = load_config(ROOT / 'configs' / f'{DATA["synth"]}.py').data_root
+    make = [ROOT / 'tools' / 'make_synthetic.py', '--out', root, *MAKE_SYNTH]
+    subprocess.run([sys.executable, *map(str, make)], check=True)
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('--data', nargs='+', choices=DATA, default=list(DATA))
+    parser.add_argument('--models', nargs='+', choices=MODELS, default=list(MODELS))
+    parser.add_argument('--seeds', nargs='+', type=int, default=list(SEEDS))
+    parser.add_argument(
+        '--ablations', nargs='*', default=list(ABLATIONS), help=f'on {ABLATED}, with the first seed'
+    )
+    default = Budget()
+    parser.add_argument('--epochs', type=int, default=default.epochs)
+    parser.add_argument(
+        '--synth-images', type=int, default=default.synth_images, help='to train on, of 1000'
+    )
+    parser.add_argument('--lr', type=float, default=default.lr, help='learning rate')
+    parser.add_argument('--trunk-epochs', type=int, default=default.trunk_epochs)
+    parser.add_argument('--jobs', type=int, default=2, help='runs at a time, one thread each')
+    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/coke_occlusion'))
+    parser.add_argument(
+        '--out', type=Path, default=RESULTS, help='results, without .md, .png and .json'
+    )
+    parser.add_argument(
+        '--table-only', action='store_true', help='write the results of the finished runs'
+    )
+    args = parser.parse_args(argv)
+    if unknown := [name for name in args.ablations if name not in ABLATIONS]:
+        parser.error(f'--ablations {" ".join(unknown)}: choose from {", ".join(ABLATIONS)}')
+    return args
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
+    budget = Budget(args.epochs, args.synth_images, args.lr, args.trunk_epochs)
+    problems = []
+    if not args.table_only:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit('terminated'))
+        if 'synth' in args.data:
+            make_synth()
+        runs = plan(args.data, args.models, args.ablations, args.seeds, budget, args.work_dir)
+        problems = execute_all(runs, args.jobs)
+    # The tables name every run that they should have, not only those asked for now.
+    seeds = sorted({*SEEDS, *args.seeds})
+    try:
+        everything = plan([*DATA], [*MODELS], [*ABLATIONS], seeds, budget, args.work_dir)
+        write_report(collect(everything), args.out)
+    except ValueError as error:
+        problems.append(str(error))
+    if problems:
+        raise SystemExit('\n'.join(problems))
+
+
+if __name__ == '__main__':
+    main()

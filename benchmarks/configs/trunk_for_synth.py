@@ -1,0 +1,12 @@
+# The trunk of the comparisons on the synthetic quadruped: as trunk_for_cattle.py, trained on
+# cattle, horses and sheep.
+_base_ = 'trunk_for_cattle.py'
+
+train_dataloader = dict(
+    dataset=dict(
+        datasets=[
+            dict(_base_.horse, ann_file=f'annotations/{species}_train.json')
+            for species in ('cattle', 'horse', 'sheep')
+        ]
+    )
+)
