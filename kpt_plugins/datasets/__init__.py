@@ -1,6 +1,7 @@
 """Datasets of annotated instances, and the episodes drawn from them."""
 
-from . import transforms
+from . import samplers, transforms
+from .category_pair_dataset import CategoryPairDataset
 from .cephalometric_dataset import CephalometricDataset
 from .checked_mpii_dataset import CheckedMpiiDataset
 from .coco_keypoint_dataset import CocoKeypointDataset
@@ -10,9 +11,11 @@ from .livestock_dataset import LivestockDataset
 from .mp100_dataset import MP100Dataset
 from .objectnet3d_dataset import ObjectNet3DDataset
 from .occluded_pascal3d_dataset import OccludedPascal3DDataset
+from .pair_collate import pair_collate
 from .pascal3d_dataset import Pascal3DDataset
 
 __all__ = [
+    'CategoryPairDataset',
     'CephalometricDataset',
     'CheckedMpiiDataset',
     'CocoKeypointDataset',
@@ -23,5 +26,7 @@ __all__ = [
     'ObjectNet3DDataset',
     'OccludedPascal3DDataset',
     'Pascal3DDataset',
+    'pair_collate',
+    'samplers',
     'transforms',
 ]

@@ -4,6 +4,7 @@ from .box_to_input import BoxToInput
 from .episode import KeypointPadding, PackEpisode, StructuralReferences
 from .hide_outside_crop import HideKeypointsOutsideCrop
 from .loading import LoadImageChecked
+from .pack_weak_shot import PackWeakShot
 from .paste_occluder import PasteOccluder
 from .random_scale_rotation import RandomScaleRotation
 from .select_keypoints import SelectKeypoints
@@ -14,6 +15,7 @@ __all__ = [
     'KeypointPadding',
     'LoadImageChecked',
     'PackEpisode',
+    'PackWeakShot',
     'PasteOccluder',
     'RandomScaleRotation',
     'SelectKeypoints',
