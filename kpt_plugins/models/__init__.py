@@ -1,5 +1,6 @@
 """Models of kpt_plugins, registered in MMPose's ``MODELS``."""
 
+from .backbones import *  # noqa: F403
 from .data_preprocessors import *  # noqa: F403
 from .heads import *  # noqa: F403
 from .layers import *  # noqa: F403
