@@ -1,6 +1,7 @@
 """Datasets of annotated instances, and the episodes drawn from them."""
 
 from . import samplers, transforms
+from .category_folder_dataset import CategoryFolderDataset
 from .category_pair_dataset import CategoryPairDataset
 from .cephalometric_dataset import CephalometricDataset
 from .checked_mpii_dataset import CheckedMpiiDataset
@@ -15,6 +16,7 @@ from .pair_collate import pair_collate
 from .pascal3d_dataset import Pascal3DDataset
 
 __all__ = [
+    'CategoryFolderDataset',
     'CategoryPairDataset',
     'CephalometricDataset',
     'CheckedMpiiDataset',
