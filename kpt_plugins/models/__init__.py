@@ -8,3 +8,4 @@ from .losses import *  # noqa: F403
 from .necks import *  # noqa: F403
 from .pose_estimators import *  # noqa: F403
 from .regularizers import *  # noqa: F403
+from .task_modules import *  # noqa: F403
