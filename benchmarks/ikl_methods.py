@@ -60,15 +60,14 @@ def _epochs(number: int) -> tuple[str, ...]:
     )
 
 
+METHODS = ('finetune', 'lwf', 'lwf6', 'l2', 'pseudo', 'ksd', 'random', 'kamp', 'joint')
 CATTLE = 'ikl_livestock_cattle'
 CATTLE_RATE = 'optim_wrapper.optimizer.lr=5e-4'
 COMPARISONS = {
     'cattle': Comparison(
         f'benchmarks/configs/{CATTLE}.py',
         'work_dirs/ikl_cattle',
-        _methods(
-            *(CATTLE, 'finetune', 'ewc', 'lwf', 'l2', 'pseudo', 'ksd', 'random', 'kamp', 'joint')
-        ),
+        _methods(CATTLE, 'finetune', 'ewc', *METHODS[1:]),
         (CATTLE_RATE, *_epochs(25)),
     ),
     'cattle_shots': Comparison(
@@ -80,7 +79,7 @@ COMPARISONS = {
     'synth': Comparison(
         'configs/ikl_synth.py',
         'work_dirs/ikl_synth',
-        _methods('ikl_synth', 'finetune', 'lwf', 'l2', 'pseudo', 'ksd', 'random', 'kamp', 'joint'),
+        _methods('ikl_synth', *METHODS),
         _epochs(20),
     ),
 }

@@ -8,7 +8,7 @@ param_scheduler = [
     dict(_base_.param_scheduler[1], end=max_epochs, T_max=max_epochs),
 ]
 # Too few images for statistics of their own.
-model = dict(backbone=dict(norm_eval=True))
+model = dict(norm_eval=True)
 train_dataloader = dict(
     dataset=dict(
         _delete_=True,

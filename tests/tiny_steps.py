@@ -122,6 +122,7 @@ def incremental_model(step: int, parent: str | Path | None, **kwargs) -> dict:
         distillation=dict(type='SpatialDistillationLoss'),
         ka_net=dict(hidden_channels=4, kernel_sizes=(5, 5, 5), dilations=(1, 2, 2)),
         triplets='skeleton',
+        peak_threshold=-1.0,  # hardly trained teachers are sure of nothing
     )
     return {
         **base_model(),

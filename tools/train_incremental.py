@@ -41,7 +41,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar='FOLDER',
         help='start from this trained base step, not from one of our own',
     )
-    parser.add_argument('--last-step', type=int, help='stop after this step')
+    parser.add_argument('--last-step', type=int, metavar='STEP', help='stop after this step')
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -50,7 +50,10 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar='KEY=VALUE',
         help='override config entries of the steps after the base step',
     )
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.last_step is not None and args.last_step < 0:
+        parser.error(f'--last-step is {args.last_step}; expected the number of a step, from 0')
+    return args
 
 
 def command(tool: str, run: StepRun, *arguments: object) -> list[str]:
@@ -64,9 +67,11 @@ def execute(run: StepRun, seed: int) -> None:
     """Do what is left to do of a step.
 
     Raises:
-        ValueError: If its folder holds a step with another parent.
+        ValueError: If its folder holds another step, or one with another parent.
         subprocess.CalledProcessError: If a tool fails.
     """
+    if not run.folder.is_symlink():  # a --base may come from another config
+        run.claim(seed)
     if not run.trained():
         run.row.unlink(missing_ok=True)
         train = command(
@@ -87,8 +92,11 @@ def link_base(root: Path, base: Path) -> None:
     """
     link = root / STEP_NAME.format(0)
     base = base.resolve()
-    if read_manifest(base) is None:
+    manifest = read_manifest(base)
+    if manifest is None:
         raise ValueError(f'--base {base}: there is no trained base step, it has no {MANIFEST_NAME}')
+    if manifest.step != 0:
+        raise ValueError(f'--base {base} is of step {manifest.step}, expected step 0')
     if link.exists() and link.resolve() != base:
         raise ValueError(
             f'{link} is there already and not --base {base}; choose another --work-dir'
@@ -111,8 +119,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise SystemExit(f'error: {error}') from error
     except subprocess.CalledProcessError as error:
         raise SystemExit(
-            f'{Path(error.cmd[1]).name} failed (status {error.returncode}); started again, the '
-            f'same command goes on'
+            f'{Path(error.cmd[1]).name} failed (status {error.returncode}), see its message above; '
+            f'when that is mended, or after a kill, the same command goes on where it was'
         ) from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,9 +21,21 @@ from kpt_plugins.structures.step_manifest import (
 )
 
 from .config_lookup import find_config
-from .run_config import load_config
+from .run_config import load_config, walk_dicts
 
 ROW_NAME = 'row.json'
+EXPERIMENT_NAME = 'experiment.json'
+# What a step's detector depends on beside its parent and its seed.
+EXPERIMENT_KEYS = (
+    'model',
+    'train_dataloader',
+    'train_cfg',
+    'optim_wrapper',
+    'param_scheduler',
+    'custom_hooks',
+)
+# Where things lie, which is no part of the experiment.
+PLACES = ('data_root', 'parent', 'importance')
 STEP_NAME = 'step{}'
 
 
@@ -33,6 +46,7 @@ class StepRun:
     Args:
         step (int): Its number.
         config (Path): Config file.
+        names (Sequence[str]): Its keypoints, those of the steps before it first.
         options (Mapping): Config entries to override.
         folder (Path): Work directory.
         parent (Path | None): Folder of the step before; None for the base step.
@@ -42,6 +56,7 @@ class StepRun:
     config: Path
     folder: Path
     parent: Path | None
+    names: Sequence[str]
     options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -60,11 +75,40 @@ class StepRun:
             options['model.parent'] = str(self.parent / DETECTOR_NAME)
         return options
 
+    def claim(self, seed: int) -> None:
+        """Note in the step's folder what is trained there, or check that it is the same.
+
+        Raises:
+            ValueError: If the folder holds a step, finished or not, of another seed or config.
+        """
+        note, new = self.folder / EXPERIMENT_NAME, self._experiment(seed)
+        if note.is_file():
+            old = json.loads(note.read_text())
+            if other := [key for key in new if old.get(key) != new[key]]:
+                raise ValueError(
+                    f'{self.folder} holds a step {self.step} with another {", ".join(other)}; '
+                    f'remove it and the steps after it, or choose another --work-dir'
+                )
+        elif not (self.folder / MANIFEST_NAME).is_file():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            partial = note.with_suffix('.partial')
+            partial.write_text(json.dumps(new, indent=1) + '\n')
+            partial.replace(note)
+
+    def _experiment(self, seed: int) -> dict[str, Any]:
+        cfg = load_config(self.config, self.cfg_options()).to_dict()
+        content = {key: cfg.get(key) for key in EXPERIMENT_KEYS}
+        for part in walk_dicts(content):
+            for place in PLACES:
+                part.pop(place, None)
+        return json.loads(json.dumps(dict(content, seed=seed), default=str))
+
     def trained(self) -> bool:
         """Whether the step's detector is there and comes from the parent's.
 
         Raises:
-            ValueError: If it was trained from another parent, or the file was changed.
+            ValueError: If it has other keypoints, was trained from another parent, or the file was
+                changed.
         """
         manifest = read_manifest(self.folder)
         if manifest is None:
@@ -78,6 +122,11 @@ class StepRun:
             raise ValueError(f'{where} is of step {manifest.step}, expected step {self.step}')
         if not self.detector.is_file() or sha256_of(self.detector) != manifest.sha256:
             raise ValueError(f'{self.detector} is not the file that {where} describes; remove both')
+        if tuple(manifest.seen_names) != tuple(self.names):
+            raise ValueError(
+                f'{where} has the keypoints {", ".join(manifest.seen_names)}, in this order, the '
+                f'config {", ".join(self.names)}'
+            )
         if self.parent is None:
             return
         parent = read_manifest(self.parent)
@@ -122,6 +171,7 @@ def plan_steps(
         extras = [{}, *[_step_options(protocol, t) for t in range(1, len(steps))]]
     else:
         _check_sequence(files, loaded)
+        steps = KeypointSteps(step_dataset(loaded[0], 'train_dataloader')[1].steps)
         extras = [{} for _ in files]
     runs = []
     for step, (file, cfg, extra) in enumerate(zip(files, loaded, extras, strict=True)):
@@ -130,7 +180,8 @@ def plan_steps(
         if parent is not None and cfg.model.get('regularizer'):
             extra['model.regularizer.importance'] = str(parent / IMPORTANCE_NAME)
         chosen = {**extra, **(options or {})} if step else {}
-        runs.append(StepRun(step, file, folder, parent, chosen))
+        names = steps.names(step)
+        runs.append(StepRun(step, file, folder, parent, names, chosen))
     return runs
 
 

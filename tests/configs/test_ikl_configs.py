@@ -63,7 +63,7 @@ def test_few_images_are_repeated(shots):
     assert key == 'train_dataloader.dataset.dataset' and data.shots == shots
     images = cfg.train_dataloader.dataset.times * shots
     assert images / cfg.train_dataloader.batch_size == 50
-    assert cfg.model.backbone.get('norm_eval', False) == (shots < 20)
+    assert cfg.model.get('norm_eval', False) == (shots < 20)
     run = plan_steps([CONFIGS[f'ikl_livestock_cattle_{shots}shot']], 'root')[2]
     cfg = load_config(run.config, run.cfg_options())
     assert step_dataset(cfg, 'train_dataloader')[1].step == cfg.test_dataloader.dataset.step == 2

@@ -93,7 +93,7 @@ def test_a_killed_sequence_ends_as_an_unbroken_one(protocol, finished, tmp_path,
 def test_another_base_makes_the_rest_invalid(protocol, finished, tmp_path):
     shutil.copytree(finished / 'step1', tmp_path / 'step1')
     shutil.copytree(finished / 'step2', tmp_path / 'base')
-    with pytest.raises(SystemExit, match='step0.*manifest.json is of step 2, expected step 0'):
+    with pytest.raises(SystemExit, match='base is of step 2, expected step 0'):
         tool.main([str(protocol), '--work-dir', str(tmp_path), '--base', str(tmp_path / 'base')])
 
 
@@ -116,6 +116,21 @@ def test_shared_base(protocol, finished, tmp_path, monkeypatch):
     assert f'model.parent={tmp_path}/step0/detector.pth' in calls[0]
     assert (tmp_path / 'step0').resolve() == finished.resolve() / 'step0'
     assert 'model.ka_net=None' in calls[0]
+
+
+def test_another_method_in_the_same_folder_is_refused(protocol, finished, monkeypatch):
+    monkeypatch.setattr(tool.subprocess, 'run', lambda *_, **__: pytest.fail('a tool was run'))
+    arguments = [str(protocol), '--work-dir', str(finished)]
+    with pytest.raises(SystemExit, match='step0 holds a step 0 with another seed'):
+        tool.main([*arguments, '--seed', '4'])
+    with pytest.raises(SystemExit, match='step1 holds a step 1 with another model'):
+        tool.main([*arguments, '--seed', '3', '--cfg-options', 'model.ka_net=None'])
+
+
+def test_negative_last_step(capsys):
+    with pytest.raises(SystemExit):
+        tool.main(['config.py', '--last-step', '-1'])
+    assert '--last-step is -1' in capsys.readouterr().err
 
 
 def test_missing_config():

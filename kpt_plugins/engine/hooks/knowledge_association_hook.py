@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -32,6 +33,8 @@ from .non_finite_loss_hook import NonFiniteLossError
 from .safe_checkpoint_hook import PARTIAL_SUFFIX, publish
 
 STATE_NAME = 'association.pth'
+# One image and its augmentations fit any relation.
+MIN_MINING_IMAGES = 5
 
 
 @HOOKS.register_module()
@@ -45,7 +48,8 @@ class KnowledgeAssociationHook(Hook):
     Args:
         num_epochs (int): Epochs of KA-Net.
         optim_wrapper (dict): Its optimiser.
-        mining_batches (int): Batches that the ``'miner'`` looks at.
+        mining_batches (int): Batches that the ``'miner'`` looks at; with fewer than 5 different
+            images the skeleton is asked instead.
         peak_threshold (float): A teacher's heatmap counts for the miner from this peak.
     """
 
@@ -63,7 +67,7 @@ class KnowledgeAssociationHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        if model.ka_net is None:
+        if getattr(model, 'ka_net', None) is None:
             return
         if not model.triplets:  # a resumed checkpoint has them, and the trained KA-Net
             triplets = [self._choose(runner, model)]
@@ -83,11 +87,17 @@ class KnowledgeAssociationHook(Hook):
         if option == 'random':
             return random_triplets(new, old, runner.seed, number)
         if option == 'skeleton':
-            info = runner.train_dataloader.dataset.metainfo
-            names = [info['keypoint_id2name'][i] for i in range(info['num_keypoints'])]
-            return skeleton_triplets(names, info['skeleton_links'], new, old, number)
+            return _from_skeleton(runner, new, old, number)
         if option == 'miner':
-            points, usable = self._peaks(runner, model)
+            points, usable, num_images = self._peaks(runner, model)
+            if num_images < MIN_MINING_IMAGES:
+                print_log(
+                    f"{num_images} images are too few for triplets='miner', which needs "
+                    f'{MIN_MINING_IMAGES}: the skeleton is asked instead',
+                    'current',
+                    logging.WARNING,
+                )
+                return _from_skeleton(runner, new, old, number)
             ranking = mine_triplets(points, usable, new, old)
             for score, triplet in ranking[:5]:
                 print_log(f'association residual {score:.3f}: {tuple(triplet)}', 'current')
@@ -98,12 +108,16 @@ class KnowledgeAssociationHook(Hook):
         )
 
     @torch.no_grad()
-    def _peaks(self, runner: Runner, model: IncrementalPoseEstimator) -> tuple[np.ndarray, ...]:
-        """Keypoints (N, K, 2) in heatmap pixels, the old ones the teacher's; which are usable."""
-        points, usable = [], []
+    def _peaks(
+        self, runner: Runner, model: IncrementalPoseEstimator
+    ) -> tuple[np.ndarray, np.ndarray, int]:
+        """Keypoints (N, K, 2) in heatmap pixels, the old ones the teacher's; which are usable
+        (N, K); and of how many different images."""
+        points, usable, images = [], [], set()
         for data in self._batches(runner, model, epoch=-1):
             _, old = model.teach(data['inputs'])
             samples = data['data_samples']
+            images.update(sample.metainfo.get('img_path', id(sample)) for sample in samples)
             truth = torch.stack([s.gt_fields.heatmaps for s in samples])[:, old.shape[1] :]
             labels = torch.cat([s.gt_instance_labels.keypoint_weights for s in samples])
             place, peak = _argmax(torch.cat([old, truth], dim=1))
@@ -113,7 +127,7 @@ class KnowledgeAssociationHook(Hook):
             usable.append(seen.cpu().numpy())
             if len(points) == self.mining_batches:
                 break
-        return np.concatenate(points), np.concatenate(usable)
+        return np.concatenate(points), np.concatenate(usable), len(images)
 
     def _train(self, runner: Runner, model: IncrementalPoseEstimator) -> None:
         path, key = Path(runner.work_dir, STATE_NAME), self._key(runner, model)
@@ -168,6 +182,14 @@ class KnowledgeAssociationHook(Hook):
             sampler.set_epoch(epoch + 1)
         for data in runner.train_dataloader:
             yield model.data_preprocessor(data, training=True)
+
+
+def _from_skeleton(
+    runner: Runner, new: Sequence[str], old: Sequence[str], number: int
+) -> list[Triplet]:
+    info = runner.train_dataloader.dataset.metainfo
+    names = [info['keypoint_id2name'][i] for i in range(info['num_keypoints'])]
+    return skeleton_triplets(names, info['skeleton_links'], new, old, number)
 
 
 def _restore(path: Path, key: list, model: IncrementalPoseEstimator, optimizer) -> int:

@@ -34,7 +34,7 @@ class KANet(BaseModule):
             initialisation, and the last layer close to zero.
 
     Raises:
-        ValueError: If ``kernel_sizes`` is empty, has an even size or another length than
+        ValueError: If there is no triplet, or ``kernel_sizes`` is empty, has an even size or another length than
             ``dilations``.
     """
 
@@ -48,6 +48,8 @@ class KANet(BaseModule):
         concat_raw: bool = False,
         init_cfg: dict | list | None = None,
     ) -> None:
+        if num_triplets < 1:
+            raise ValueError(f'num_triplets is {num_triplets}; expected 1 or more')
         if not kernel_sizes or len(kernel_sizes) != len(dilations):
             raise ValueError(
                 f'kernel_sizes {tuple(kernel_sizes)} and dilations {tuple(dilations)} must have '

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from mmpose.models.pose_estimators import TopdownPoseEstimator
 from mmpose.registry import MODELS
 from mmpose.utils.typing import SampleList
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from kpt_plugins.structures.keypoint_steps import KeypointSteps
 from kpt_plugins.structures.step_manifest import check_parent
@@ -49,6 +51,10 @@ class IncrementalPoseEstimator(TopdownPoseEstimator):
         regularizer (dict | None): Penalty on the change of parameters.
         uniformity (dict | None): Penalty on peaked heatmaps (CPR).
         joint (bool): The old keypoints are labelled as well: joint training, the upper bound.
+        peak_threshold (float): KA-Net neither learns from nor teaches what the teacher's heatmap
+            of the old keypoint peaks below this.
+        norm_eval (bool): Batch norms of the student keep the old detector's statistics, for steps
+            of few images.
 
     Raises:
         ValueError: If ``step`` is not one of the steps from 1, or the head is no heatmap head.
@@ -69,6 +75,8 @@ class IncrementalPoseEstimator(TopdownPoseEstimator):
         regularizer: dict | None = None,
         uniformity: dict | None = None,
         joint: bool = False,
+        peak_threshold: float = 0.2,
+        norm_eval: bool = False,
         **kwargs: Any,
     ) -> None:
         self.steps = KeypointSteps(steps)
@@ -91,8 +99,10 @@ class IncrementalPoseEstimator(TopdownPoseEstimator):
         student = dict(head, type='IncrementalHeatmapHead', num_old=old, out_channels=seen)
         teacher = dict(head, type='HeatmapHead', out_channels=old)
         super().__init__(backbone=backbone, neck=neck, head=student, **kwargs)
+        self.norm_eval = norm_eval
         self.parent, self.parent_sha256 = parent, None
         self.joint = joint
+        self.peak_threshold = peak_threshold
         self.triplet_option, self.triplets = triplets, ()
         self.teacher = TopdownPoseEstimator(backbone=backbone, neck=neck, head=teacher)
         self.teacher.requires_grad_(False)
@@ -123,8 +133,7 @@ class IncrementalPoseEstimator(TopdownPoseEstimator):
             )
         super().init_weights()
         self.parent_sha256 = check_parent(self.parent, self.steps.names(self.step - 1))
-        content = CheckpointLoader.load_checkpoint(str(self.parent), map_location='cpu')
-        state = content.get('state_dict', content)
+        state = self._read_parent()
         try:
             self.teacher.load_state_dict(state)
             self.load_state_dict(state)
@@ -136,6 +145,22 @@ class IncrementalPoseEstimator(TopdownPoseEstimator):
         if self.regularizer is not None:
             self.regularizer.load(self)
         print_log(f'step {self.step} starts from {self.parent}', 'current')
+
+    def _read_parent(self) -> dict[str, Tensor]:
+        try:
+            content = CheckpointLoader.load_checkpoint(str(self.parent), map_location='cpu')
+        except (UnpicklingError, RuntimeError, EOFError) as error:
+            raise ValueError(
+                f'model.parent={self.parent} is no checkpoint, or damaged: {error}'
+            ) from error
+        found = content.get('meta', {}).get('keypoint_names')
+        names = self.steps.names(self.step - 1)
+        if found is not None and tuple(found) != tuple(names):
+            raise ValueError(
+                f'{self.parent} cannot be the parent of step {self.step}: it has the keypoints '
+                f'{", ".join(found)}, in this order, but the step expects {", ".join(names)}'
+            )
+        return content.get('state_dict', content)
 
     def set_triplets(self, triplets: Sequence[Triplet]) -> None:
         """Choose what KA-Net associates.
@@ -167,6 +192,9 @@ class IncrementalPoseEstimator(TopdownPoseEstimator):
         Their batch norm statistics would drift otherwise.
         """
         super().train(mode)
+        if mode and getattr(self, 'norm_eval', False):
+            for part in (self.backbone, getattr(self, 'neck', None), self.head):
+                _freeze_norms(part)
         if hasattr(self, 'teacher'):
             self.teacher.eval()
         if getattr(self, 'ka_net', None) is not None and self.stage != 'association':
@@ -195,7 +223,7 @@ class IncrementalPoseEstimator(TopdownPoseEstimator):
             losses['loss_distillation'] = self.distillation(old, teacher)
         if self.ka_net is not None:
             with torch.no_grad():
-                target, weights = self.associate(features, data_samples)
+                target, weights = self.associate(features, teacher, data_samples)
             losses['loss_association'] = self.association_loss(
                 heatmaps[:, self._old], target, weights
             )
@@ -212,25 +240,35 @@ class IncrementalPoseEstimator(TopdownPoseEstimator):
         features = head.conv_layers(head.deconv_layers(self.teacher.extract_feat(inputs)[-1]))
         return features, head.final_layer(features)
 
-    def associate(self, features: Tensor, data_samples: SampleList) -> tuple[Tensor, Tensor]:
+    def associate(
+        self, features: Tensor, teacher: Tensor, data_samples: SampleList
+    ) -> tuple[Tensor, Tensor]:
         """KA-Net's heatmaps (B, n, h, w) of the triplets' old keypoints, and their weights (B, n).
 
-        The weight is 0 where one of the two new keypoints is not labelled.
+        The weight is 0 where one of the two new keypoints is not labelled, or the teacher is not
+        sure of the old one.
         """
         heatmaps = torch.stack([sample.gt_fields.heatmaps for sample in data_samples])
         labelled = torch.cat(
             [sample.gt_instance_labels.keypoint_weights for sample in data_samples]
         )
         first, second = heatmaps[:, self._first], heatmaps[:, self._second]
-        weights = (labelled[:, self._first] > 0) & (labelled[:, self._second] > 0)
+        sure = teacher[:, self._old].amax(dim=(2, 3)) >= self.peak_threshold
+        weights = (labelled[:, self._first] > 0) & (labelled[:, self._second] > 0) & sure
         return self.ka_net(features, first, second), weights.to(features)
 
     def association(self, inputs: Tensor, data_samples: SampleList) -> Tensor:
         """Mean squared error of KA-Net's heatmaps to the teacher's, the pseudo-labels."""
         features, teacher = self.teach(inputs)
-        predicted, weights = self.associate(features, data_samples)
+        predicted, weights = self.associate(features, teacher, data_samples)
         squares = (predicted - teacher[:, self._old]).square().mean(dim=(2, 3))
         return (squares * weights).sum() / weights.sum().clamp(min=1)
+
+
+def _freeze_norms(part: nn.Module | None) -> None:
+    for module in part.modules() if part is not None else ():
+        if isinstance(module, _BatchNorm):
+            module.eval()
 
 
 def _drop_training_parts(module: nn.Module, state: dict, prefix: str, *_: Any) -> None:

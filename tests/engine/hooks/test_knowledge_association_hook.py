@@ -51,6 +51,24 @@ def test_automatic_triplets(root, parent, tmp_path, option):
     assert f'triplets ({option}): ' in log and f'-> {triplet[2]}' in log
 
 
+def test_too_few_images_to_mine(root, parent, tmp_path):
+    """One image and its augmentations fit any relation: the skeleton is asked."""
+    cfg = run_config(
+        root, tmp_path, incremental_model(1, parent, triplets='miner'), 1, epochs=1, shots=4
+    )
+    Runner.from_cfg(Config(cfg.to_dict())).train()
+    log = next(tmp_path.glob('*/*.log')).read_text()
+    assert "4 images are too few for triplets='miner'" in log
+    assert read_manifest(tmp_path).triplets == [['l_hand', 'r_hand', 'head']]
+
+
+def test_a_plain_detector_has_nothing_to_associate(root, tmp_path):
+    cfg = run_config(root, tmp_path, base_model(), 0, epochs=1)
+    cfg.custom_hooks.append(dict(type='KnowledgeAssociationHook'))
+    Runner.from_cfg(Config(cfg.to_dict())).train()
+    assert read_manifest(tmp_path).triplets == []
+
+
 def test_manual_triplets(root, parent, tmp_path):
     runner_of(root, tmp_path, parent, triplets=[['r_hand', 'l_hand', 'tail']]).train()
     assert read_manifest(tmp_path).triplets == [['r_hand', 'l_hand', 'tail']]

@@ -126,6 +126,7 @@ def test_user_s_initialisation_is_kept():
     [
         (dict(kernel_sizes=(7, 7), dilations=(1, 4, 4)), r'\(7, 7\) and dilations \(1, 4, 4\)'),
         (dict(kernel_sizes=(), dilations=()), 'same length'),
+        (dict(num_triplets=0), 'num_triplets is 0; expected 1 or more'),
         (dict(kernel_sizes=(7, 4, 7)), r'\(7, 4, 7\) must be odd'),
     ],
 )

@@ -129,8 +129,7 @@ def test_samples_without_both_new_keypoints_teach_no_association(dots, parent):
     batch = batch_of(dots, model)
     samples = batch['data_samples']
     samples[0].gt_instance_labels.keypoint_weights[:, 2] = 0
-    features, _ = model.teach(batch['inputs'])
-    _, weights = model.associate(features, samples)
+    _, weights = model.associate(*model.teach(batch['inputs']), samples)
     assert weights[:, 0].tolist() == [0, 1, 1, 1]
     for sample in samples:
         sample.gt_instance_labels.keypoint_weights[:, 2] = 0
@@ -138,6 +137,44 @@ def test_samples_without_both_new_keypoints_teach_no_association(dots, parent):
     assert model.loss(**batch)['loss_association'] == 0
     model.set_stage('promotion')
     assert model.loss(**batch)['loss_association'] == 0
+
+
+@torch.no_grad()
+def test_an_unsure_teacher_teaches_no_association(dots, parent):
+    model = build(parent)
+    batch = batch_of(dots, model)
+    features, taught = model.teach(batch['inputs'])
+    peaks = taught[:, 0].amax(dim=(1, 2))
+    model.peak_threshold = float(peaks.sort().values[1:3].mean())  # two images above, two below
+    _, weights = model.associate(features, taught, batch['data_samples'])
+    assert weights[:, 0].tolist() == (peaks >= model.peak_threshold).tolist()
+    assert weights.sum() == 2
+
+
+def test_frozen_norms(dots, parent):
+    """All of the student's, those of the head too; by default all are trained."""
+    for frozen in (True, False):
+        model = build(parent, norm_eval=frozen)
+        before = {k: v.clone() for k, v in model.state_dict().items() if 'running_mean' in k}
+        assert any(k.startswith('head.') for k in before)
+        model.loss(**batch_of(dots, model))
+        after = model.state_dict()
+        assert all(torch.equal(before[k], after[k]) == frozen for k in before)
+
+
+def test_a_parent_of_other_keypoints_is_refused(parent, tmp_path):
+    """Also without a manifest beside it."""
+    content = torch.load(parent)
+    content['meta'] = dict(keypoint_names=['tail', 'head'])
+    torch.save(content, tmp_path / 'copy.pth')
+    with pytest.raises(ValueError, match='copy.pth cannot be .* it has the keypoints tail, head'):
+        build(tmp_path / 'copy.pth')
+
+
+def test_a_parent_that_is_no_checkpoint_is_refused(tmp_path):
+    (tmp_path / 'text.pth').write_text('no weights at all')
+    with pytest.raises(ValueError, match='text.pth is no checkpoint, or damaged'):
+        build(tmp_path / 'text.pth')
 
 
 def test_old_labels_are_not_used(dots, parent):
