@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import nn
 
-HUB_ID = re.compile(r'[\w.-]+/[\w.-]+')
+HUB_ID = re.compile(r'\w[\w.-]*/\w[\w.-]*')
 EXPECTED = (
     'expected a folder in the layout of diffusers, with unet/, vae/ and scheduler/, each with its '
     'config and the first two with weights'
