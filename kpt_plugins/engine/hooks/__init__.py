@@ -8,7 +8,9 @@ from .episode_visualization_hook import EpisodeVisualizationHook
 from .epoch_seed_hook import EpochSeedHook
 from .knowledge_association_hook import KnowledgeAssociationHook
 from .non_finite_loss_hook import NonFiniteLossError, NonFiniteLossHook
+from .novel_warmup_hook import NovelWarmupHook
 from .parameter_importance_hook import ParameterImportanceHook
+from .prompt_usage_hook import PromptUsageHook
 from .proposal_warmup_hook import ProposalWarmupHook
 from .safe_checkpoint_hook import SafeCheckpointHook
 from .step_handover_hook import StepHandoverHook
@@ -23,7 +25,9 @@ __all__ = [
     'KnowledgeAssociationHook',
     'NonFiniteLossError',
     'NonFiniteLossHook',
+    'NovelWarmupHook',
     'ParameterImportanceHook',
+    'PromptUsageHook',
     'ProposalWarmupHook',
     'SafeCheckpointHook',
     'StepHandoverHook',

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import torch
 from mmpose.models.pose_estimators.base import BasePoseEstimator
 from mmpose.registry import MODELS, TASK_UTILS
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
 from kpt_plugins.models.layers.prompt_decoding import Prompts, decode_prompts
+from kpt_plugins.models.layers.prompt_names import PromptNames
+from kpt_plugins.models.layers.prompt_selection import spread_gaussian_prompts
 from kpt_plugins.models.losses.distillation import at_least_single
 from kpt_plugins.models.pose_estimators.pair_batch import PairBatch, stack_pairs
 from kpt_plugins.models.pose_estimators.prompts_to_image import prompts_to_image
@@ -71,6 +74,10 @@ class WeakShotPoseEstimator(BasePoseEstimator):
             ``correspondence`` of base categories, ``guiding``, ``consistency``, ``equivariance``,
             ``localization`` of novel ones. One that is None or missing is left out.
         sigma (float): Standard deviation of keypoints' Gaussians in cells of the heatmaps.
+        selection (dict | None): ``candidates`` and ``keep``: the losses of single images
+            (``equivariance``, ``localization``) are about the ``keep`` prompts that
+            :func:`~kpt_plugins.models.layers.prompt_selection.spread_gaussian_prompts` chooses; by
+            default about all, by their visibility.
         softargmax (str): ``'local'`` or ``'global'``, see
             :func:`~kpt_plugins.models.layers.prompt_decoding.decode_prompts`.
         train_cfg, test_cfg, data_preprocessor, init_cfg: As in MMPose.
@@ -90,6 +97,7 @@ class WeakShotPoseEstimator(BasePoseEstimator):
         assigner: dict | None = None,
         losses: Mapping[str, dict | None] | None = None,
         sigma: float = 2.0,
+        selection: dict | None = None,
         softargmax: str = 'local',
         train_cfg: dict | None = None,
         test_cfg: dict | None = None,
@@ -121,8 +129,12 @@ class WeakShotPoseEstimator(BasePoseEstimator):
             if part is not None and getattr(self, part) is None:
                 raise ValueError(f"losses has '{name}', but the model's {part} is None")
         self.sigma = sigma
+        self.selection = selection
         self.softargmax = softargmax
+        self.prompt_names = PromptNames()
         self.novel_scale = 1.0
+        # of the last training batch, for PromptUsageHook
+        self.latest_heatmaps: Tensor | None = None
 
     def extract_feat(self, inputs: Tensor) -> Features:
         """Maps of images (B, 3, H, W)."""
@@ -151,36 +163,148 @@ class WeakShotPoseEstimator(BasePoseEstimator):
         )
 
     def loss(self, inputs: Tensor, data_samples: Sequence[PoseDataSample]) -> dict[str, Tensor]:
-        """Losses of a batch of pairs, ``loss_`` and the names of the configured ones."""
+        """Losses of a batch of pairs, ``loss_`` and the names of the configured ones.
+
+        All names are there whatever the batch holds; those it says nothing about are zero.
+        """
         pairs = stack_pairs(data_samples)
-        number = len(pairs.base)
-        images = inputs.unflatten(0, (-1, 2))[pairs.base].flatten(0, 1)
+        base = 2 * len(pairs.base)
+        novel = 2 * len(pairs.novel) if self._teaches_novel else 0
+        # without anything to learn from, the images still give zeros with a graph
+        order = [*pairs.base, *pairs.novel] if novel or not base else pairs.base
+        images = inputs.unflatten(0, (-1, 2))[order].flatten(0, 1)
+        moved = matrices = None
+        if novel and 'equivariance' in self.losses:
+            moved, matrices = self.losses['equivariance'].move(images[base:])
+            images = torch.cat([images, moved])
         features = self.extract_feat(images)
         heatmaps = self.heatmaps(features)
-        return self._base_losses(heatmaps.unflatten(0, (number, 2)), features.fused, pairs)
+        self.latest_heatmaps = heatmaps.detach()
+        # half precision would not do for sums of squares over maps
+        with torch.autocast(inputs.device.type, enabled=False):
+            fused = at_least_single(features.fused)
+            if base:
+                terms = self._base_losses(heatmaps[:base], fused[:base], pairs)
+            else:
+                terms = dict.fromkeys(BASE_LOSSES, self._zero(heatmaps, fused))
+            if novel:
+                own = slice(base, base + novel)
+                taught = self._novel_losses(
+                    heatmaps[own], fused[own], heatmaps[base + novel :], matrices
+                )
+            else:
+                taught = dict.fromkeys(NOVEL_LOSSES, heatmaps.new_zeros(()))
+        terms.update({name: self.novel_scale * value for name, value in taught.items()})
+        return {f'loss_{name}': terms[name] for name in self.losses}
+
+    @property
+    def _teaches_novel(self) -> bool:
+        return self.novel_scale > 0 and any(name in self.losses for name in NOVEL_LOSSES)
+
+    def _zero(self, heatmaps: Tensor, fused: Tensor) -> Tensor:
+        """Zero that depends on every parameter, for processes that wait for all gradients."""
+        total = heatmaps.sum()
+        if self.keyness is not None:
+            total = total + self.keyness(fused).sum()
+        if self.correspondence is not None:
+            total = total + self.correspondence(fused).sum() + self.correspondence.scale
+        return 0 * total
 
     def _base_losses(self, heatmaps: Tensor, fused: Tensor, pairs: PairBatch) -> dict[str, Tensor]:
-        points, visible = pairs.points.to(heatmaps), pairs.visible.to(heatmaps.device)
-        labels = dict(points=points, visible=visible)
+        """Losses of labelled pairs from heatmaps (2B, N, h, w) and features (2B, C, h, w)."""
+        heatmaps = heatmaps.unflatten(0, (-1, 2))
+        labels = dict(points=pairs.points.to(heatmaps), visible=pairs.visible.to(heatmaps.device))
         terms = {}
         if 'prompt' in self.losses:
             assignment = self.assigner(
                 heatmaps.detach(), **labels, category_ids=pairs.category_ids, sigma=self.sigma
             )
-            terms['loss_prompt'] = self.losses['prompt'](
+            terms['prompt'] = self.losses['prompt'](
                 heatmaps, **labels, assignment=assignment, sigma=self.sigma
             )
         if 'keyness' in self.losses:
-            maps = at_least_single(self.keyness(fused)).unflatten(0, heatmaps.shape[:2])
-            terms['loss_keyness'] = self.losses['keyness'](maps, **labels, sigma=self.sigma)
+            maps = self.keyness(fused).unflatten(0, (-1, 2))
+            terms['keyness'] = self.losses['keyness'](maps, **labels, sigma=self.sigma)
         if 'correspondence' in self.losses:
-            descriptors = at_least_single(self.correspondence(fused))
-            terms['loss_correspondence'] = self.losses['correspondence'](
-                descriptors.unflatten(0, heatmaps.shape[:2]),
-                **labels,
-                scale=self.correspondence.scale,
+            descriptors = self.correspondence(fused).unflatten(0, (-1, 2))
+            terms['correspondence'] = self.losses['correspondence'](
+                descriptors, **labels, scale=self.correspondence.scale
             )
         return terms
+
+    def _novel_losses(
+        self, heatmaps: Tensor, fused: Tensor, moved: Tensor, matrices: Tensor | None
+    ) -> dict[str, Tensor]:
+        """Losses of unlabelled pairs.
+
+        Args:
+            heatmaps (Tensor): (2B, N, h, w).
+            fused (Tensor): Features (2B, C, h, w), which teach and are not taught.
+            moved (Tensor): Heatmaps (2B, N, h, w) of the moved images.
+            matrices (Tensor | None): (2B, 2, 3), how they were moved.
+        """
+        prompts = self.decode(heatmaps)
+        terms = {}
+        if 'guiding' in self.losses:
+            with torch.no_grad():
+                offsets = self.keyness.local_offset(self.keyness(fused), prompts.points)
+            terms['guiding'] = self.losses['guiding'](
+                *(each.unflatten(0, (-1, 2)) for each in (prompts.points, offsets)),
+                prompts.visibility.detach().unflatten(0, (-1, 2)),
+                self.keyness.radius,
+                heatmaps.shape[-2:],
+            )
+        if 'consistency' in self.losses:
+            terms['consistency'] = self._consistency(heatmaps, fused, prompts)
+        if 'equivariance' in self.losses or 'localization' in self.losses:
+            weights = self._select(heatmaps, prompts)
+        if 'equivariance' in self.losses:
+            terms['equivariance'] = self.losses['equivariance'](
+                heatmaps, moved, matrices, weights, self.sigma
+            )
+        if 'localization' in self.losses:
+            terms['localization'] = self.losses['localization'](heatmaps, weights, self.sigma)
+        return terms
+
+    def _consistency(self, heatmaps: Tensor, fused: Tensor, prompts: Prompts) -> Tensor:
+        loss = self.losses['consistency']
+        with torch.no_grad():
+            descriptors = self.correspondence(fused)
+            other = swap(descriptors)
+            source = swap(prompts.points)
+            transferred, cosine = self.correspondence.transfer(source, other, descriptors)
+            cycle = None
+            if loss.max_cycle is not None:
+                back, _ = self.correspondence.transfer(transferred, descriptors, other)
+                size = back.new_tensor([heatmaps.shape[-1], heatmaps.shape[-2]])
+                cycle = ((back - source) * size).norm(dim=-1).unflatten(0, (-1, 2))
+        return loss(
+            heatmaps.unflatten(0, (-1, 2)),
+            transferred.unflatten(0, (-1, 2)),
+            swap(prompts.visibility.detach()).unflatten(0, (-1, 2)),
+            cosine.unflatten(0, (-1, 2)),
+            self.sigma,
+            cycle,
+        )
+
+    def _select(self, heatmaps: Tensor, prompts: Prompts) -> Tensor:
+        """Weights (2B, N) of the prompts in the losses of single images."""
+        if self.selection is None:
+            return prompts.visibility.detach()
+        return spread_gaussian_prompts(
+            heatmaps.detach(), prompts.points.detach(), self.sigma, **self.selection
+        )
+
+    def set_prompt_assignment(self, assignment: Mapping[int, Sequence[int]]) -> None:
+        """Name prompts after keypoints; kept in the state dict.
+
+        Args:
+            assignment (Mapping): Category id to the prompts of its keypoints, -1 for none.
+
+        Raises:
+            ValueError: For a prompt that does not exist.
+        """
+        self.prompt_names.set(assignment, self.head.num_prompts)
 
     def predict(
         self, inputs: Tensor, data_samples: Sequence[PoseDataSample]
@@ -188,9 +312,29 @@ class WeakShotPoseEstimator(BasePoseEstimator):
         """Adds ``pred_instances`` (original-image pixels, numpy) to every data sample.
 
         ``keypoints`` (1, N, 2) are the prompts' points, ``keypoint_scores`` (1, N) their
-        visibilities.
+        visibilities. For a category whose prompts have names, ``named_keypoints`` (1, K, 2) and
+        ``named_keypoint_scores`` (1, K) are those of its keypoints in order; a keypoint without a
+        prompt is NaN with a score of 0.
         """
         prompts = self.decode(self.heatmaps(self.extract_feat(inputs)))
         for number, sample in enumerate(data_samples):
-            sample.pred_instances = prompts_to_image(*(value[number] for value in prompts), sample)
+            names = self.prompt_names.get(sample.metainfo.get('category_id', -1))
+            sample.pred_instances = prompts_to_image(
+                prompts.points[number], prompts.visibility[number], sample, names
+            )
         return data_samples
+
+
+def swap(values: Tensor) -> Tensor:
+    """Values (2B, ...) of images i0, r0, i1, r1, ... as r0, i0, r1, i1, ..."""
+    return values.unflatten(0, (-1, 2)).flip(1).flatten(0, 1)
+
+
+def prediction_state_dict(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The part of a state dict that predicting needs: without keyness, correspondence, assigner.
+
+    It loads in a model whose ``keyness`` and ``correspondence`` are None, and in a whole one with
+    ``strict=False``; either predicts the same as before.
+    """
+    dropped = ('keyness.', 'correspondence.', 'assigner.', 'losses.')
+    return {name: value for name, value in state_dict.items() if not name.startswith(dropped)}
