@@ -1,5 +1,5 @@
 # CoKe on cattle, horses and sheep together: one extractor, and for each species prototypes of its
-# own.
+# own. In the scores horses and sheep are the categories 2 and 3.
 _base_ = 'coke_livestock_cattle.py'
 
 model = dict(head=dict(num_classes=3, category_ids=[1, 2, 3]))
