@@ -10,8 +10,10 @@ from .metrics import (
     EpisodeKeypointMetric,
     IncrementalKeypointMetric,
     KeypointRecords,
+    MeanPoseMetric,
     PairMetric,
     VisiblePCKMetric,
+    WeakShotKeypointMetric,
 )
 from .pair_dump import load_pairs, save_pairs
 from .pair_record import PairRecord, copied_support, pair_record
@@ -26,10 +28,12 @@ __all__ = [
     'IncrementalKeypointMetric',
     'IncrementalRun',
     'KeypointRecords',
+    'MeanPoseMetric',
     'PairMetric',
     'PairRecord',
     'PairScores',
     'VisiblePCKMetric',
+    'WeakShotKeypointMetric',
     'copied_support',
     'draw_steps',
     'format_per_category',

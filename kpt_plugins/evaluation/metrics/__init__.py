@@ -5,6 +5,7 @@ from .episode_dump import EpisodeDump
 from .episode_keypoint_metric import EpisodeKeypointMetric, PairMetric
 from .incremental_keypoint_metric import IncrementalKeypointMetric
 from .visible_pck import KeypointRecords, VisiblePCKMetric
+from .weak_shot_keypoint_metric import MeanPoseMetric, WeakShotKeypointMetric
 
 __all__ = [
     'CopySupportMetric',
@@ -12,6 +13,8 @@ __all__ = [
     'EpisodeKeypointMetric',
     'IncrementalKeypointMetric',
     'KeypointRecords',
+    'MeanPoseMetric',
     'PairMetric',
     'VisiblePCKMetric',
+    'WeakShotKeypointMetric',
 ]
