@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 import torch
@@ -74,34 +75,41 @@ class TimmViTBackbone(BaseModule):
         """
         # Not BaseModule's: timm's models have an init_weights too, which draws random ones.
         if self.pretrained and not self._is_init:
-            self.model.load_state_dict(self._pretrained_weights())
+            if self.pretrained is True:
+                self._download()
+            else:
+                self._read(Path(self.pretrained).expanduser())
         self._is_init = True
 
-    def _pretrained_weights(self) -> dict[str, Tensor]:
-        if self.pretrained is True:
-            where, overlay = f'the weights of {self.model_name}', None
-        else:
-            where = f'pretrained={self.pretrained!r}'
-            overlay = dict(file=str(Path(self.pretrained).expanduser()))
+    def _download(self) -> None:
         try:
             model = _create(
-                self.model_name,
-                pretrained=True,
-                pretrained_cfg_overlay=overlay,
-                dynamic_img_size=True,
-                **self._options,
+                self.model_name, pretrained=True, dynamic_img_size=True, **self._options
             )
         except Exception as error:  # the hub's client has errors of its own, without a common base
-            reason = ' '.join(str(error).split())[:400]
-            if overlay:
-                raise ValueError(
-                    f'{where} has not the weights of {self.model_name}: {reason}'
-                ) from error
             raise OSError(
-                f'{where} could not be downloaded ({reason}). Without a network: download the file '
-                'elsewhere and set pretrained to its path'
+                f'the weights of {self.model_name} could not be downloaded ({_short(error)}). '
+                'Without a network: download the file elsewhere and set pretrained to its path'
             ) from error
-        return model.state_dict()
+        self.model.load_state_dict(model.state_dict())
+
+    def _read(self, path: Path) -> None:
+        from timm.models import load_state_dict
+
+        # Each family has its own, for the layouts of the original releases and the image size.
+        tidy = import_module(type(self.model).__module__).checkpoint_filter_fn
+        try:
+            weights = tidy(load_state_dict(str(path)), self.model)
+            missing = self.model.load_state_dict(weights, strict=False).missing_keys
+        except Exception as error:  # whatever a file of something else leads to
+            raise ValueError(
+                f'{path} has not the weights of {self.model_name}: {_short(error)}'
+            ) from error
+        if missing:
+            raise ValueError(
+                f'{path} has not the weights of {self.model_name}: {len(missing)} of its '
+                f'parameters are missing, e.g. {missing[0]}'
+            )
 
     def train(self, mode: bool = True) -> TimmViTBackbone:
         """Frozen, the model stays in evaluation mode."""
@@ -162,6 +170,10 @@ def _create(name: str, **options: object) -> torch.nn.Module:
     if not hasattr(model, 'blocks') or not hasattr(model, 'forward_intermediates'):
         raise ValueError(f'model_name={name!r} is no plain vision transformer')
     return model
+
+
+def _short(error: Exception) -> str:
+    return ' '.join(str(error).split())[:400]
 
 
 def _checked_indices(indices: Sequence[int], number: int, name: str) -> tuple[int, ...]:

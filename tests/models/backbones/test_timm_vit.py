@@ -124,11 +124,22 @@ def test_no_network(monkeypatch):
 
 @needs_timm
 def test_a_file_of_another_model(tmp_path):
-    path = tmp_path / 'other.pth'
-    torch.save({'conv.weight': torch.zeros(1)}, path)
-    backbone = build(pretrained=str(path))
-    with pytest.raises(ValueError, match=f'other.pth.* has not the weights of {NAME}'):
-        backbone.init_weights()
+    """timm alone takes what there is and leaves the rest random."""
+    import timm
+
+    smaller = timm.create_model(NAME, img_size=64, depth=11).state_dict()
+    other = timm.create_model('vit_small_patch16_224', img_size=64, depth=12).state_dict()
+    for content, reason in (
+        (smaller, '12 of its parameters are missing, e.g. blocks.11'),
+        (other, 'size mismatch'),
+        ({'conv.weight': torch.zeros(1)}, 'missing, e.g. cls_token'),
+        ([1, 2], ''),
+    ):
+        path = tmp_path / 'other.pth'
+        torch.save(content, path)
+        backbone = build(pretrained=str(path))
+        with pytest.raises(ValueError, match=f'other.pth has not the weights of {NAME}.*{reason}'):
+            backbone.init_weights()
 
 
 @needs_timm
