@@ -23,3 +23,7 @@ custom_hooks = [
     dict(type='BankResetHook'),
     dict(type='BankRefreshHook'),
 ]
+
+# logs
+# MMPoseInferencer draws with it.
+visualizer = dict(type='PoseLocalVisualizer')

@@ -137,6 +137,7 @@ def test_has_what_a_run_needs(name):
     assert cfg.model_wrapper_cfg.broadcast_buffers is False
     assert cfg.auto_scale_lr.base_batch_size == cfg.train_dataloader.batch_size
     assert cfg.param_scheduler[1].end == cfg.train_cfg.max_epochs
+    assert cfg.visualizer.type == 'PoseLocalVisualizer' and cfg.data_mode == 'topdown'
     # ImageNet weights exist for standard backbones alone.
     pretrained = cfg.model.backbone.get('init_cfg')
     assert (pretrained is not None) == (name == 'coke_custom')

@@ -2,6 +2,9 @@
 data_root = '{{$KPT_DATA_ROOT:data}}/custom'
 train_ann = 'annotations/train.json'
 test_ann = 'annotations/test.json'
+# What MMPoseInferencer asks for.
+data_mode = 'topdown'
+dataset_type = 'CocoKeypointDataset'
 codec = dict(type='PrototypeCellCodec', input_size=(256, 256), stride=8)
 # What the head and the evaluator need goes with every image.
 meta_keys = (
@@ -57,7 +60,7 @@ train_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
-        type='CocoKeypointDataset',
+        type=dataset_type,
         data_root=data_root,
         ann_file=train_ann,
         data_prefix=dict(img='images/'),
@@ -70,7 +73,7 @@ test_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type='CocoKeypointDataset',
+        type=dataset_type,
         data_root=data_root,
         ann_file=test_ann,
         data_prefix=dict(img='images/'),

@@ -1,5 +1,8 @@
 # One species of LivestockKeypoints, 18 keypoints; configs of the others set the two files.
 data_root = '{{$KPT_DATA_ROOT:data}}/livestock'
+# What MMPoseInferencer asks for.
+data_mode = 'topdown'
+dataset_type = 'LivestockDataset'
 codec = dict(type='PrototypeCellCodec', input_size=(128, 128), stride=4)
 # What the head and the evaluator need goes with every image.
 meta_keys = (
@@ -54,7 +57,7 @@ train_dataloader = dict(
     num_workers=0,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
-        type='LivestockDataset',
+        type=dataset_type,
         data_root=data_root,
         ann_file='annotations/cattle_train.json',
         data_prefix=dict(img='images/'),
@@ -66,7 +69,7 @@ test_dataloader = dict(
     num_workers=0,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type='LivestockDataset',
+        type=dataset_type,
         data_root=data_root,
         ann_file='annotations/cattle_test.json',
         data_prefix=dict(img='images/'),

@@ -1,6 +1,9 @@
 # One synthetic category, a quadruped seen from the side, with all its 21 keypoints: the images of
 # ikl_synth.py. Training and test images are different ones of one file.
 data_root = '{{$KPT_DATA_ROOT:data}}/synth_quadruped'
+# What MMPoseInferencer asks for.
+data_mode = 'topdown'
+dataset_type = 'CocoKeypointDataset'
 codec = dict(type='PrototypeCellCodec', input_size=(128, 128), stride=4)
 # What the head and the evaluator need goes with every image.
 meta_keys = (
@@ -55,7 +58,7 @@ train_dataloader = dict(
     num_workers=0,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
-        type='CocoKeypointDataset',
+        type=dataset_type,
         data_root=data_root,
         ann_file='annotations/synth_train.json',
         data_prefix=dict(img='images/'),
@@ -68,7 +71,7 @@ test_dataloader = dict(
     num_workers=0,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type='CocoKeypointDataset',
+        type=dataset_type,
         data_root=data_root,
         ann_file='annotations/synth_train.json',
         data_prefix=dict(img='images/'),
