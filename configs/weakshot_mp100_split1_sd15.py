@@ -1,7 +1,6 @@
-# Weak-shot keypoints on MP-100, split 1, with Stable Diffusion 1.5 as the backbone (the paper's way):
-# crops of 512 px, 2 base and 2 novel pairs a batch. On one GPU; gradients pass through the UNet.
-# With less memory and about a third of the time: --cfg-options
-#     model.backbone.grad_through_unet=False
+# Weak-shot keypoints on MP-100, split 1, with Stable Diffusion 1.5 as the backbone (the paper's
+# way): crops of 512 px, 2 base and 2 novel pairs a batch, gradients through the UNet.
+# Cheaper: --cfg-options model.backbone.grad_through_unet=False
 # The model from a folder: --cfg-options model.backbone.model=FOLDER
 _base_ = [
     '_base_/default_runtime.py',
