@@ -42,7 +42,7 @@ class PromptNames(nn.Module):
         rows = [[*prompts, *[-2] * (longest - len(prompts))] for prompts in assignment.values()]
         device = self.categories.device
         self.categories = torch.tensor(list(assignment), dtype=torch.int64, device=device)
-        self.prompts = torch.tensor(rows, dtype=torch.int64, device=device).view(-1, longest)
+        self.prompts = torch.tensor(rows, dtype=torch.int64, device=device).view(len(rows), longest)
 
     def get(self, category_id: int) -> Tensor | None:
         """Prompts int64 (K,) of a category's keypoints, or None if it has no names."""

@@ -1,0 +1,64 @@
+import pytest
+import torch
+from mmpose.registry import MODELS
+
+from kpt_plugins.models.losses.offset_guiding_loss import offset_guiding_loss
+
+B, N, RADIUS, SIZE = 3, 5, 4.0, (20, 30)
+
+
+def inputs():
+    generator = torch.Generator().manual_seed(0)
+    points, offsets = torch.rand(2, B, 2, N, 2, dtype=torch.float64, generator=generator)
+    return points, offsets / 10, torch.rand(B, 2, N, dtype=torch.float64, generator=generator)
+
+
+def slow_loss(offsets, weights):
+    total = 0.0
+    for b in range(B):
+        for x in (0, 1):
+            squares = [
+                (offsets[b, x, n, 0] * 30) ** 2 + (offsets[b, x, n, 1] * 20) ** 2 for n in range(N)
+            ]
+            weighted = sum(w * s for w, s in zip(weights[b, x], squares, strict=True))
+            total += weighted / weights[b, x].sum() / RADIUS**2
+    return (total / B).item()
+
+
+def test_equation_3():
+    points, offsets, weights = inputs()
+    result = offset_guiding_loss(points, offsets, weights, RADIUS, SIZE)
+    assert result.item() == pytest.approx(slow_loss(offsets, weights))
+
+
+def test_gradient_pulls_points_along_their_offset_and_reaches_nothing_else():
+    points, offsets, weights = (value.requires_grad_() for value in inputs())
+    loss = offset_guiding_loss(points, offsets, weights, RADIUS, SIZE)
+    grads = torch.autograd.grad(loss, [points, offsets, weights], allow_unused=True)
+    share = (weights / weights.sum(dim=-1, keepdim=True))[..., None].detach()
+    cells = torch.tensor([30.0, 20.0], dtype=torch.float64)
+    expected = -2 * offsets.detach() * cells**2 * share / RADIUS**2 / B
+    torch.testing.assert_close(grads[0], expected)
+    assert grads[1:] == (None, None)
+
+
+def test_prompts_that_see_nothing_do_not_move():
+    points, offsets, weights = inputs()
+    weights[:, :, 2] = 0
+    points.requires_grad_()
+    offset_guiding_loss(points, offsets, weights, RADIUS, SIZE).backward()
+    assert not points.grad[:, :, 2].any() and points.grad[:, :, 1].all()
+    nothing = offset_guiding_loss(points, offsets, 0 * weights, RADIUS, SIZE)
+    assert nothing == 0
+
+
+def test_module():
+    points, offsets, weights = inputs()
+    module = MODELS.build(dict(type='OffsetGuidingLoss', loss_weight=0.3))
+    result = module(points, offsets, weights, RADIUS, SIZE)
+    assert result.item() == pytest.approx(0.3 * slow_loss(offsets, weights))
+    module = MODELS.build(dict(type='OffsetGuidingLoss', loss_weight=0.3, threshold=0.4))
+    gates = (weights > 0.4).double()
+    assert gates.sum(dim=-1).min() > 0
+    result = module(points, offsets, weights, RADIUS, SIZE)
+    assert result.item() == pytest.approx(0.3 * slow_loss(offsets, gates))
