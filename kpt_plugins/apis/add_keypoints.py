@@ -5,182 +5,25 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmpose.apis.inference import dataset_meta_from_config
 
-from kpt_plugins.datasets.annotation_file import load_annotation_file, read_json
-from kpt_plugins.datasets.coco_keypoint_dataset import category_metainfo, find_category
 from kpt_plugins.structures.keypoint_selection import keypoint_names
-from kpt_plugins.structures.left_right import find_unpaired
-from kpt_plugins.structures.plain_detector import dataset_info
+from kpt_plugins.structures.plain_detector import imported_modules
+
+from .new_keypoints import NewKeypoints
+from .run_fingerprint import INPUT_FOLDER
 
 ANNOTATIONS = 'annotations.json'
 # Below so many images the batch norms keep the old detector's statistics.
 FEW_IMAGES = 20
 MIN_ITERATIONS = 50
+# Of KA-Net: passes over the images, and the fewest iterations, for few images.
+ASSOCIATION_PASSES = 20
+ASSOCIATION_ITERATIONS = 500
 METHODS = ('kamp', 'ksd', 'l2', 'lwf', 'finetune')
-
-
-@dataclass(frozen=True)
-class NewKeypoints:
-    """Annotations of new keypoints, read from a COCO-style file.
-
-    Args:
-        path (Path): The file.
-        info (dict): Metainfo of its category, as MMPose configs write it.
-        content (dict): The file, cut to this category.
-    """
-
-    path: Path
-    info: dict
-    content: dict
-
-    @property
-    def names(self) -> list[str]:
-        return [keypoint['name'] for keypoint in self.info['keypoint_info'].values()]
-
-    @property
-    def num_images(self) -> int:
-        """Images with at least one label."""
-        annotations = self.content['annotations']
-        return len({a['image_id'] for a in annotations if _num_labels(a)})
-
-
-def _num_labels(annotation: Mapping[str, Any]) -> int:
-    return sum(v > 0 for v in annotation['keypoints'][2::3])
-
-
-def read_new_keypoints(path: str | Path, category: str | int | None = None) -> NewKeypoints:
-    """Read a COCO-style file of new keypoints.
-
-    Args:
-        path: The file.
-        category: Name or id of the category; needed where the file has several.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is not COCO-like, has no such category, or no annotation of it shows a
-            keypoint.
-    """
-    path = Path(path)
-    file = load_annotation_file(path)
-    try:
-        record = find_category(file, category)
-        info = category_metainfo(file, record)
-    except ValueError as error:
-        raise ValueError(f'{path}: {error}') from error
-    content = dict(read_json(path), categories=[record])
-    content['annotations'] = [a for a in content['annotations'] if a['category_id'] == record['id']]
-    new = NewKeypoints(path, info, content)
-    if not new.num_images:
-        raise ValueError(
-            f'{path}: none of the {len(content["annotations"])} annotations shows one of '
-            f'{", ".join(new.names)} (visibility above 0)'
-        )
-    return new
-
-
-def old_detector(config: str | Path) -> tuple[Config, dict]:
-    """Config and parsed metainfo of an existing detector.
-
-    Raises:
-        ValueError: If it is no top-down model with a ``HeatmapHead``, or its keypoints are unknown
-            or do not fit its head.
-    """
-    cfg = Config.fromfile(config)
-    model = cfg.get('model', {})
-    head = model.get('head') or {}
-    if model.get('type') != 'TopdownPoseEstimator' or head.get('type') != 'HeatmapHead':
-        raise ValueError(
-            f'{config}: expected a TopdownPoseEstimator with a HeatmapHead, found model.type='
-            f'{model.get("type")!r} with model.head.type={head.get("type")!r}; only heatmaps can '
-            f'be distilled'
-        )
-    info = dataset_meta_from_config(cfg, dataset_mode='train')
-    if info is None:
-        raise ValueError(
-            f'{config}: train_dataloader.dataset has no metainfo and no type that MMPose knows, so '
-            f'the names of the old keypoints are unknown'
-        )
-    if info['num_keypoints'] != head['out_channels']:
-        raise ValueError(
-            f'{config}: model.head.out_channels is {head["out_channels"]}, the dataset has '
-            f'{info["num_keypoints"]} keypoints'
-        )
-    return cfg, info
-
-
-def merge_info(info: Mapping[str, Any], new: NewKeypoints) -> dict:
-    """The dataset info of old and new keypoints together, as MMPose configs write it.
-
-    Raises:
-        ValueError: If a new keypoint has the name of an old one.
-    """
-    old = keypoint_names(info)
-    if both := [name for name in new.names if name in old]:
-        raise ValueError(
-            f'{new.path}: {", ".join(both)}: the old detector has keypoints of this name already; '
-            f'rename them in categories[].keypoints, or leave them out'
-        )
-    merged = dataset_info(info)
-    for part, entries in (
-        ('keypoint_info', merged['keypoint_info']),
-        ('skeleton_info', merged['skeleton_info']),
-    ):
-        for entry in new.info[part].values():
-            entries[len(entries)] = dict(entry, id=len(entries))
-    for part in ('joint_weights', 'sigmas'):
-        merged[part] += list(new.info[part])
-    return merged
-
-
-def merge_annotations(new: NewKeypoints, info: Mapping[str, Any]) -> dict:
-    """The new file with the old keypoints in front, none of them labelled."""
-    old = keypoint_names(info)
-    annotations = [
-        {
-            **a,
-            'keypoints': [0] * 3 * len(old) + list(a['keypoints']),
-            'num_keypoints': _num_labels(a),
-        }
-        for a in new.content['annotations']
-        if _num_labels(a)
-    ]
-    category = {**new.content['categories'][0], 'keypoints': [*old, *new.names]}
-    for field in ('skeleton', 'flip_pairs'):  # in the config's metainfo, where they count
-        category.pop(field, None)
-    return {**new.content, 'categories': [category], 'annotations': annotations}
-
-
-def check_images(new: NewKeypoints, images: str | Path) -> None:
-    """Refuse annotations without their images.
-
-    Raises:
-        FileNotFoundError: Naming the first missing image.
-    """
-    names = [image['file_name'] for image in new.content['images']]
-    if missing := [name for name in names if not Path(images, name).is_file()]:
-        raise FileNotFoundError(
-            f'{Path(images, missing[0])}: there is no such image; {len(missing)} of the '
-            f'{len(names)} images of {new.path} are missing'
-        )
-
-
-def check_flips(names: Sequence[str], where: str) -> None:
-    """Refuse to flip where a keypoint's other side is missing.
-
-    Raises:
-        ValueError: Naming the keypoints.
-    """
-    if alone := find_unpaired(names):
-        raise ValueError(
-            f'{where}: {", ".join(alone)}: no keypoint of the other side has such a name, so a '
-            f'flipped image would mislabel it; add the other side, or use --no-flip'
-        )
 
 
 def training_config(
@@ -190,7 +33,7 @@ def training_config(
     merged: dict,
     new: NewKeypoints,
     images: str | Path,
-    folder: str | Path,
+    work_dir: str | Path,
     method: str = 'kamp',
     triplets: str | Sequence[Sequence[str]] = 'miner',
     epochs: int = 40,
@@ -206,10 +49,11 @@ def training_config(
         old, checkpoint: The old detector.
         info, merged: Its metainfo, and that of all keypoints together.
         new, images: The annotations and the folder of their images.
-        folder: Where the step's files go; ``annotations.json`` lies there.
+        work_dir: Of the run; ``annotations.json`` goes to its input folder.
         method: One of ``METHODS``.
         triplets: As for :class:`IncrementalPoseEstimator`.
         epochs, lr, batch_size: Of the training. Few images are repeated to 50 iterations an epoch.
+            KA-Net is trained for 20 passes over the images before, at least 500 iterations.
         flip: Flip images horizontally.
     """
     crop = [copy.deepcopy(dict(t)) for t in old.test_dataloader.dataset.pipeline]
@@ -233,12 +77,15 @@ def training_config(
             type='CocoDataset',
             metainfo=merged,
             data_root='',
-            ann_file=str(Path(folder, ANNOTATIONS)),
+            ann_file=str(Path(work_dir, INPUT_FOLDER, ANNOTATIONS)),
             data_prefix=dict(img=str(images)),
         ),
         pipeline=pipeline,
     )
-    repeat = math.ceil(MIN_ITERATIONS * batch_size / new.num_images)
+    number = len(new.annotations)
+    repeat = math.ceil(MIN_ITERATIONS * batch_size / number)
+    iterations = math.ceil(repeat * number / batch_size)
+    association = max(ASSOCIATION_ITERATIONS, ASSOCIATION_PASSES * number / batch_size)
     loader = dict(
         batch_size=batch_size,
         num_workers=0,
@@ -250,8 +97,8 @@ def training_config(
     return Config(
         dict(
             default_scope='mmpose',
-            custom_imports=dict(imports=['kpt_plugins']),
-            model=_model(old, steps, checkpoint, method, triplets, new.num_images, flip),
+            custom_imports=_merged_imports(old),
+            model=_model(old, steps, checkpoint, method, triplets, len(new.images), flip),
             codec=codec,
             train_dataloader=loader,
             test_dataloader=test,
@@ -283,11 +130,21 @@ def training_config(
                 dict(type='EpochSeedHook'),
                 dict(type='NonFiniteLossHook'),
                 dict(type='StepHandoverHook'),
-                dict(type='KnowledgeAssociationHook'),
+                dict(
+                    type='KnowledgeAssociationHook',
+                    num_epochs=math.ceil(association / iterations),
+                ),
             ],
             randomness=dict(seed=0),
         )
     )
+
+
+def _merged_imports(old: Config) -> dict:
+    """The old config's ``custom_imports`` with this package."""
+    imports = old.get('custom_imports') or {}
+    names = dict.fromkeys([*imported_modules(imports), 'kpt_plugins'])
+    return {**imports, 'imports': list(names)}
 
 
 def _model(
@@ -299,10 +156,12 @@ def _model(
     num_images: int,
     flip: bool,
 ) -> dict:
-    model = copy.deepcopy(dict(old.model))
-    backbone = dict(model['backbone'])
-    if num_images < FEW_IMAGES and backbone['type'] in ('ResNet', 'HRNet'):
-        backbone['norm_eval'] = True
+    # The weights are the checkpoint's, the metainfo that of the old keypoints alone.
+    model = {
+        key: copy.deepcopy(value)
+        for key, value in old.model.items()
+        if key not in ('init_cfg', 'metainfo')
+    }
     distillation = dict(
         kamp='SpatialDistillationLoss',
         ksd='SpatialDistillationLoss',
@@ -310,12 +169,13 @@ def _model(
         lwf='ChannelDistillationLoss',
     ).get(method)
     test_cfg = dict(model.get('test_cfg') or {})
+    test_cfg.pop('output_keypoint_indices', None)  # would leave the new ones out
     if not flip:
         test_cfg['flip_test'] = False
     return dict(
         model,
         type='IncrementalPoseEstimator',
-        backbone=backbone,
+        norm_eval=num_images < FEW_IMAGES,
         test_cfg=test_cfg,
         steps=steps,
         step=1,

@@ -14,6 +14,7 @@ KEPT = ('model', 'codec', 'default_scope', 'test_dataloader')
 MODEL_KEYS = ('backbone', 'neck', 'head', 'test_cfg', 'train_cfg', 'data_preprocessor')
 # Transforms of this package that only check more than MMPose's.
 STOCK = {'LoadImageChecked': 'LoadImage'}
+PACKAGE = 'kpt_plugins'
 
 
 def dataset_info(metainfo: Mapping[str, Any]) -> dict:
@@ -68,6 +69,8 @@ def plain_model(model: Mapping[str, Any], num_keypoints: int) -> dict:
 def plain_config(cfg: Config, metainfo: Mapping[str, Any]) -> Config:
     """A config of the trained detector for MMPose's tools and inferencers.
 
+    Of its ``custom_imports`` those of this package are left out.
+
     Args:
         cfg: Of the run.
         metainfo: Of the keypoints seen so far, parsed.
@@ -88,6 +91,10 @@ def plain_config(cfg: Config, metainfo: Mapping[str, Any]) -> Config:
         test_mode=True,
         pipeline=_stock_pipeline(cfg.test_dataloader.dataset.pipeline),
     )
+    imports = cfg.get('custom_imports') or {}
+    theirs = [name for name in imported_modules(imports) if name.partition('.')[0] != PACKAGE]
+    if theirs:
+        content['custom_imports'] = {**imports, 'imports': theirs}
     content.update(data_mode='topdown', dataset_type='CocoDataset')
     content['visualizer'] = dict(
         type='PoseLocalVisualizer', vis_backends=[dict(type='LocalVisBackend')], name='visualizer'
@@ -98,6 +105,12 @@ def plain_config(cfg: Config, metainfo: Mapping[str, Any]) -> Config:
     return Config(content)
 
 
+def imported_modules(custom_imports: Mapping[str, Any]) -> list[str]:
+    """Names of the modules that a config's ``custom_imports`` lists; it may be a single one."""
+    names = custom_imports.get('imports') or []
+    return [names] if isinstance(names, str) else list(names)
+
+
 def _stock_pipeline(pipeline: Sequence[Mapping[str, Any]]) -> list[dict]:
     from mmpose.datasets import transforms as stock  # noqa: F401  (registers MMPose's)
     from mmpose.registry import TRANSFORMS
@@ -106,7 +119,7 @@ def _stock_pipeline(pipeline: Sequence[Mapping[str, Any]]) -> list[dict]:
     for transform in pipeline:
         transform = dict(transform, type=STOCK.get(transform['type'], transform['type']))
         found = TRANSFORMS.get(transform['type'])
-        if found is None or found.__module__.startswith('kpt_plugins'):
+        if found is None or found.__module__.startswith(PACKAGE):
             raise ValueError(
                 f'test_dataloader.dataset.pipeline has {transform["type"]}, which MMPose does not '
                 f'have: the exported detector could not run without this package'
