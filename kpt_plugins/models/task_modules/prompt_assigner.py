@@ -26,7 +26,7 @@ def assignment_cost(heatmaps: Tensor, points: Tensor, visible: Tensor, sigma: fl
         sigma (float): Standard deviation of the targets in cells.
 
     Returns:
-        Tensor: (B, N, K) on the CPU, float32; 0 where neither image shows k.
+        Tensor: (B, N, K) on the CPU, float32; infinite where neither image shows k.
     """
     height, width = heatmaps.shape[-2:]
     target = gaussian_maps(points, height, width, sigma).flatten(-2)
@@ -34,7 +34,8 @@ def assignment_cost(heatmaps: Tensor, points: Tensor, visible: Tensor, sigma: fl
     cost = maps.square().sum(-1)[..., None] + target.square().sum(-1)[..., None, :]
     cost = cost - 2 * maps @ target.mT
     shown = visible[..., None, :].to(cost)
-    return ((cost * shown).sum(dim=1) / shown.sum(dim=1).clamp(min=1)).cpu()
+    # one tensor that says it all, because each copy from the device waits for it
+    return ((cost * shown).sum(dim=1) / shown.sum(dim=1)).nan_to_num(torch.inf).cpu()
 
 
 @TASK_UTILS.register_module()
@@ -106,7 +107,7 @@ class PromptKeypointAssigner(nn.Module):
         """
         number, size = heatmaps.shape[2], visible.shape[-1]
         cost = assignment_cost(heatmaps, points, visible, sigma)
-        shown = visible.any(dim=1).cpu()
+        shown = cost[:, 0].isfinite()
         self._check_number(shown, category_ids, number)
         result = np.full((len(cost), size), -1)
         for pair, category in enumerate(category_ids):
