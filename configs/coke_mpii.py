@@ -16,3 +16,7 @@ custom_hooks = [
     dict(type='BankInitHook', num_batches=50),
     dict(type='BankRefreshHook'),
 ]
+
+# logs
+# MMPoseInferencer draws with it.
+visualizer = dict(type='PoseLocalVisualizer')

@@ -200,6 +200,7 @@ def trust_numpy_types() -> None:
             np.dtype,
             core.multiarray._reconstruct,
             core.multiarray.scalar,
+            bytes,  # the content of an empty array
             *sorted(dtypes, key=lambda cls: cls.__name__),
         ]
     )

@@ -124,7 +124,8 @@ def test_a_missing_package_is_named(monkeypatch):
 def test_numpy_values_in_checkpoints_load_without_unpickling_code(tmp_path):
     path = tmp_path / 'epoch_1.pth'
     arrays = [np.arange(3).astype(dtype) for dtype in ('u1', 'i4', 'f4', 'f8', '?', 'i8', 'u4')]
-    torch.save(dict(arrays=arrays, scalars=[a[1] for a in arrays]), path)
+    content = dict(arrays=arrays, scalars=[a[1] for a in arrays], empty=np.zeros((0, 3), 'u1'))
+    torch.save(content, path)
 
     before = torch.serialization.get_safe_globals()
     try:
@@ -139,6 +140,7 @@ def test_numpy_values_in_checkpoints_load_without_unpickling_code(tmp_path):
     for array, scalar, original in zip(loaded['arrays'], loaded['scalars'], arrays, strict=True):
         assert array.dtype == original.dtype and (array == original).all()
         assert scalar == original[1]
+    assert loaded['empty'].shape == (0, 3)
 
 
 class Malicious:

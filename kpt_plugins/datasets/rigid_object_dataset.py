@@ -37,11 +37,3 @@ class RigidObjectDataset(CheckedCocoStyleDataset):
             number = -1 if azimuth is None else azimuth_bin(azimuth)
             record.update(azimuth=azimuth, azimuth_bin=number)
         return record
-
-    @classmethod
-    def _load_metainfo(cls, metainfo: dict | None = None) -> dict:
-        info = super()._load_metainfo(metainfo)
-        # Checkpoints hold the metainfo, and one with an empty array needs pickle's `bytes`, which
-        # is not among what is read without --allow-pickle.
-        info['skeleton_link_colors'] = list(info['skeleton_link_colors'])
-        return info

@@ -106,6 +106,15 @@ def test_has_what_a_run_needs(name):
     assert cfg.param_scheduler[1].end == cfg.train_cfg.max_epochs
 
 
+@pytest.mark.parametrize('name', [n for n in CONFIGS if 'objectnet3d' not in n])
+def test_says_what_mmpose_inferencer_asks_for(name):
+    """All but the set of several categories, of which MMPoseInferencer knows nothing."""
+    cfg = load_config(CONFIGS[name])
+    assert cfg.visualizer.type == 'PoseLocalVisualizer' and cfg.data_mode == 'topdown'
+    assert cfg.dataset_type == cfg.test_dataloader.dataset.type
+    assert cfg.dataset_type == cfg.train_dataloader.dataset.type
+
+
 @pytest.mark.parametrize('name', FAMILIES)
 def test_baseline_differs_in_the_head_alone(name):
     """And in what belongs to it: targets, its hooks, its test options."""

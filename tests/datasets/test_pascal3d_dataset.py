@@ -123,4 +123,4 @@ def test_metainfo_is_read_back_from_a_checkpoint(tmp_path):
     torch.save(dict(meta=dict(dataset_meta=info), state_dict={}), tmp_path / 'a.pth')
     loaded = load_checkpoint_safely(tmp_path / 'a.pth')['meta']['dataset_meta']
     assert loaded['keypoint_id2name'] == info['keypoint_id2name']
-    assert loaded['skeleton_link_colors'] == []
+    assert len(loaded['skeleton_link_colors']) == 0

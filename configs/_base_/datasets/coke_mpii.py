@@ -2,6 +2,9 @@
 # annotation gives, already larger than the person. This file must not be called mpii.py, in which
 # MMPose would look for the names of the joints.
 data_root = '{{$KPT_DATA_ROOT:data}}/mpii'
+# What MMPoseInferencer asks for.
+data_mode = 'topdown'
+dataset_type = 'CheckedMpiiDataset'
 codec = dict(type='PrototypeCellCodec', input_size=(256, 256), stride=8)
 # What the head needs goes with every image.
 meta_keys = (
@@ -55,7 +58,7 @@ train_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
-        type='CheckedMpiiDataset',
+        type=dataset_type,
         data_root=data_root,
         ann_file='annotations/mpii_train.json',
         data_prefix=dict(img='images/'),
@@ -68,7 +71,7 @@ test_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type='CheckedMpiiDataset',
+        type=dataset_type,
         data_root=data_root,
         ann_file='annotations/mpii_val.json',
         headbox_file=f'{data_root}/annotations/mpii_gt_val.mat',

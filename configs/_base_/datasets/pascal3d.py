@@ -2,6 +2,9 @@
 # as tools/dataset_converters/pascal3d_to_coco.py writes them.
 data_root = '{{$KPT_DATA_ROOT:data}}/pascal3d'
 category = 'car'
+# What MMPoseInferencer asks for.
+data_mode = 'topdown'
+dataset_type = 'Pascal3DDataset'
 codec = dict(type='PrototypeCellCodec', input_size=(256, 256), stride=8)
 # What the head and the evaluator need goes with every image.
 meta_keys = (
@@ -58,7 +61,7 @@ train_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
-        type='Pascal3DDataset',
+        type=dataset_type,
         category=category,
         data_root=data_root,
         ann_file='annotations/{category}_train.json',
@@ -72,7 +75,7 @@ test_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type='Pascal3DDataset',
+        type=dataset_type,
         category=category,
         data_root=data_root,
         ann_file='annotations/{category}_val.json',
