@@ -1,9 +1,10 @@
 # `make` lists the targets. Variables: VENV, PYTHON, TORCH_FILE, TORCH_INDEX, SYSTEM_TORCH,
-# MMCV_OPS, WHEELHOUSE, REINSTALL (docs/install.md); TESTS and PYTEST_ARGS for `make test`.
+# MMCV_OPS, WHEELHOUSE, REINSTALL (docs/install.md); TESTS, PYTEST_ARGS and PARALLEL for `make test`.
 
 VENV ?= .venv
 TESTS ?= tests
 PYTEST_ARGS ?=
+PARALLEL ?= -n auto --maxprocesses 4 --dist loadfile
 export VENV PYTHON TORCH_FILE TORCH_INDEX SYSTEM_TORCH MMCV_OPS WHEELHOUSE REINSTALL
 
 BIN = $(VENV)/bin
@@ -22,8 +23,8 @@ install: ## create $(VENV) and install everything; does nothing where that is do
 demo: install ## train, test and draw FMMP on the synthetic dataset (about 10 minutes)
 	@$(BIN)/python tools/demo.py
 
-test: install ## run the test suite
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --durations=10 $(PYTEST_ARGS) $(TESTS)
+test: install ## run the test suite, files side by side on up to 4 cores
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --durations=10 $(PARALLEL) $(PYTEST_ARGS) $(TESTS)
 
 test-oldest: ## run the test suite with the oldest supported torch, in .venv-oldest
 	$(MAKE) test VENV=.venv-oldest TORCH_FILE=requirements/torch-oldest.txt
