@@ -66,6 +66,12 @@ def cut(content: dict, first: int, last: int) -> dict:
     return content
 
 
+def write_config(path: Path, cfg: Config) -> Path:
+    """Write a config, without the formatting that makes ``Config.dump`` slow."""
+    path.write_text(''.join(f'{key} = {value!r}\n' for key, value in cfg.to_dict().items()))
+    return path
+
+
 def write_old_detector(root: Path) -> Path:
     """Write ``old.py``, ``old.pth``, ``new.json`` and ``data/images``; returns the root."""
     write_dots(root / 'data', num_images=NUM_IMAGES)
@@ -103,7 +109,7 @@ def write_detector(
             **(dict(custom_imports=imports) if imports else {}),
         )
     )
-    cfg.dump(str(root / f'{name}.py'))
+    write_config(root / f'{name}.py', cfg)
     torch.manual_seed(0)
     model = init_model(cfg, device='cpu')
     torch.nn.init.constant_(model.head.final_layer.bias, 1.0)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -135,11 +135,15 @@ def _require_packages(cfg: Config, config: str | Path) -> None:
     for entry in walk_dicts(cfg.model):
         kind = entry.get('type')
         scope, dot, _ = kind.partition('.') if isinstance(kind, str) else ('', '', '')
-        if dot and find_spec(scope) is None:
+        if not dot:
+            continue
+        try:
+            import_module(scope)
+        except (AssertionError, ImportError) as error:  # they assert the versions of others
             raise ValueError(
                 f'{config}: the model has a {kind}, of the package {scope}, which is not '
-                f'installed: {_install(scope)}'
-            )
+                f'installed or does not work here ({error}): {_install(scope)}'
+            ) from error
 
 
 def _check_entries(cfg: Config, config: str | Path) -> None:

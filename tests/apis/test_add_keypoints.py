@@ -24,6 +24,7 @@ from tests.tiny_old_detector import (
     VIT_HEAD,
     VIT_MODULE,
     cut,
+    write_config,
     write_detector,
     write_old_detector,
 )
@@ -219,7 +220,7 @@ class TestConfig:
         old.model.metainfo = old.train_dataloader.dataset.metainfo
         old.model.test_cfg.output_keypoint_indices = [0, 1]
         old.model.init_cfg = dict(type='Pretrained', checkpoint='nowhere.pth')
-        old.dump(str(tmp_path / 'old.py'))
+        write_config(tmp_path / 'old.py', old)
         cfg = plan(files, tmp_path / 'run', old_config=tmp_path / 'old.py')[0]
         assert 'metainfo' not in cfg.model and 'init_cfg' not in cfg.model
         assert 'output_keypoint_indices' not in cfg.model.test_cfg
@@ -253,7 +254,7 @@ class TestAnotherRun:
     """A folder keeps to the inputs that its run was started with."""
 
     @pytest.fixture(scope='class')
-    def run(self, files, run, tmp_path_factory):
+    def run(self, files, tmp_path_factory):
         folder = tmp_path_factory.mktemp('run')
         prepare(files, folder)
         return folder
@@ -297,7 +298,7 @@ class TestAnotherRun:
     def test_config(self, files, run, tmp_path):
         cfg = Config.fromfile(files / 'old.py')
         cfg.model.head.loss.loss_weight = 2.0
-        cfg.dump(str(tmp_path / 'other.py'))
+        write_config(tmp_path / 'other.py', cfg)
         path = tmp_path / 'other.py'
         self.refused(files, run, 'another --old-config', old_config=path)
 
