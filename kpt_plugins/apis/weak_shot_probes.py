@@ -101,8 +101,7 @@ def _outputs(
         data = model.data_preprocessor(pseudo_collate(part), False)
         output = model(**data, mode='tensor')
         for number, item in enumerate(part):
-            points, _ = _labels(item)
-            moved = shifted_points(points, noise, seed + start + number)
+            moved = _shifted(item, noise, seed)
             own = output.keyness[number : number + 1]
             moved = torch.as_tensor(moved[None], dtype=own.dtype, device=own.device)
             offsets.append(model.keyness.local_offset(own, moved)[0].cpu().numpy())
@@ -117,12 +116,17 @@ def _labels(item: dict) -> tuple[np.ndarray, np.ndarray]:
     return labels.keypoints[0].numpy(), labels.keypoints_visible[0].numpy() > 0
 
 
+def _shifted(item: dict, noise: float, seed: int) -> np.ndarray:
+    """An image's keypoints with noise of its own."""
+    return shifted_points(_labels(item)[0], noise, (seed, item['data_samples'].index))
+
+
 def _probe_keyness(
     items: Sequence[dict], maps: np.ndarray, offsets: list[np.ndarray], noise: float, seed: int
 ) -> dict[str, float]:
     labels = [_labels(item) for item in items]
     points, visible = (np.stack(each) for each in zip(*labels, strict=True))
-    moved = np.stack([shifted_points(p, noise, seed + i) for i, p in enumerate(points)])
+    moved = np.stack([_shifted(item, noise, seed) for item in items])
     result = dict(
         noise_shift=mean_shift_px256(moved, points, visible),
         keyness_shift=mean_shift_px256(moved + np.stack(offsets), points, visible),
@@ -140,7 +144,8 @@ def _probe_correspondence(
     items: Sequence[dict], descriptors: np.ndarray, num_pairs: int, seed: int
 ) -> dict[str, float]:
     right = []
-    for source, target in draw_image_pairs(len(items), num_pairs, seed):
+    key = (seed, items[0]['data_samples'].category_id)
+    for source, target in draw_image_pairs(len(items), num_pairs, key):
         points, seen = _labels(items[source])
         truth, present = _labels(items[target])
         both = seen & present

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 
-def draw_image_pairs(num_images: int, num_pairs: int, seed: int) -> np.ndarray:
+def draw_image_pairs(num_images: int, num_pairs: int, seed: int | Sequence[int]) -> np.ndarray:
     """Ordered pairs of different images of a category, drawn by the seed.
 
     Returns:

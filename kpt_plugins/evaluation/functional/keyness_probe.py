@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 SIDE = 64  # cells, on which the published maps are assumed to be
@@ -40,7 +42,7 @@ def keyness_squared_error(keyness: np.ndarray, target: np.ndarray) -> float:
     return float((difference**2).sum() * SIDE**2 / difference.size)
 
 
-def shifted_points(points: np.ndarray, std: float, seed: int) -> np.ndarray:
+def shifted_points(points: np.ndarray, std: float, seed: int | Sequence[int]) -> np.ndarray:
     """Points ``(..., 2)`` with normal noise of ``std`` (fraction of the side), by the seed."""
     return points + std * np.random.default_rng(seed).standard_normal(np.shape(points))
 
