@@ -56,7 +56,7 @@ class PromptKeypointAssigner(nn.Module):
         max_keypoints (int): Most keypoints of a category that it holds.
 
     Raises:
-        ValueError: For another mode or, later, for a category with more keypoints than prompts or
+        ValueError: For another mode or, later, for another number of prompts, a category with more keypoints than prompts or
             than the memory holds, or more categories than it holds.
     """
 
@@ -164,6 +164,11 @@ class PromptKeypointAssigner(nn.Module):
             raise ValueError(
                 f'category {category} has {last} keypoints or more, but there are '
                 f'num_prompts={prompts}; give the prompt head at least as many prompts'
+            )
+        if self.mode == 'class_ema' and prompts != self.costs.shape[1]:
+            raise ValueError(
+                f'there are {prompts} heatmaps, but PromptKeypointAssigner.num_prompts='
+                f'{self.costs.shape[1]}; both must be the same'
             )
         if self.mode == 'class_ema' and last > self.seen.shape[1]:
             raise ValueError(

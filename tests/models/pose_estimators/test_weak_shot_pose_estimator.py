@@ -254,7 +254,9 @@ def test_mixed_precision():
         losses = model.loss(*batch('bn'))
     for name in BASE:
         assert losses[f'loss_{name}'].dtype == torch.float32
-        assert losses[f'loss_{name}'].item() == pytest.approx(exact[f'loss_{name}'].item(), rel=0.01)
+        assert losses[f'loss_{name}'].item() == pytest.approx(
+            exact[f'loss_{name}'].item(), rel=0.03
+        )
     sum(losses.values()).backward()
     assert all(p.grad.isfinite().all() for p in model.parameters())
 

@@ -156,6 +156,11 @@ class TestMemory:
         with pytest.raises(ValueError, match='category 30 has 3 keypoints.*max_keypoints=2'):
             assigner(**one_pair(0), category_ids=[30])
 
+    def test_of_another_number_of_prompts(self):
+        assigner = build(mode='class_ema', num_prompts=N + 1)
+        with pytest.raises(ValueError, match='there are 5 heatmaps.*num_prompts=6'):
+            assigner(**one_pair(0), category_ids=[30])
+
 
 @pytest.mark.parametrize(
     'options, message',
