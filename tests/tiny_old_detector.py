@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmpose.apis import init_model
 
 from tests.helpers import write_json
-from tests.tiny_steps import METAINFO, NAMES, base_model, dataset, write_dots
+from tests.tiny_steps import CODEC, METAINFO, NAMES, base_model, dataset, write_dots
 
 OLD, NEW = NAMES[:4], NAMES[4:]
 NUM_IMAGES = 6
@@ -87,19 +87,22 @@ def write_detector(
     backbone: dict | None = None,
     head: dict | None = None,
     imports: dict | None = None,
+    size: int = 48,
 ) -> None:
     """Write the config and the random weights of a detector of the old keypoints.
 
-    All of its heatmaps peak above the miner's threshold.
+    All of its heatmaps peak above the miner's threshold. Its input is `size` pixels wide and high.
     """
+    codec = dict(CODEC, input_size=(size, size), heatmap_size=(size // 4, size // 4))
     info = dict(METAINFO, joint_weights=[1.0] * 4, sigmas=[0.05] * 4)
     info['keypoint_info'] = {i: METAINFO['keypoint_info'][i] for i in range(4)}
     info['skeleton_info'] = {i: METAINFO['skeleton_info'][i] for i in range(3)}
     test = dataset(root, 0, test=True)
+    test['pipeline'][2]['input_size'] = (size, size)
     part = dict(type='CocoDataset', metainfo=info, ann_file='x.json', pipeline=test['pipeline'])
     model = base_model(4)
     model['backbone'] = backbone or model['backbone']
-    model['head'].update(head or {})
+    model['head'].update(head or {}, decoder=codec)
     cfg = Config(
         dict(
             default_scope='mmpose',

@@ -11,8 +11,8 @@ is, --epochs epochs of at least 50 iterations each, for which few images are rep
 images its batch norms keep the old detector's statistics.
 
 A backbone of another package (the model zoo's ViTPose has mmpretrain.VisionTransformer) needs that
-package: pip install onedl-mmpretrain, or mmpretrain beside OpenMMLab's own mmcv and mmengine. A
-backbone of your own comes in by custom_imports in the old config; the new config keeps them.
+package: pip install onedl-mmpretrain model-index, or mmpretrain beside OpenMMLab's own mmengine and
+mmcv. A backbone of your own comes in by custom_imports in the old config, which are kept.
 
 Example:
     python tools/add_keypoints.py --old-config hrnet_coco.py --old-checkpoint hrnet_coco.pth \\

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from mmengine.config import Config
 from mmengine.logging import print_log
 from mmpose.apis.inference import dataset_meta_from_config
@@ -74,8 +75,9 @@ def check_weights(cfg: Config, checkpoint: str | Path, allow_pickle: bool = Fals
 
     Raises:
         FileNotFoundError: If there is no such checkpoint.
-        ValueError: If the model cannot be built or has no last layer to grow, the file is no
-            checkpoint, or the weights are not those of this model.
+        ValueError: If the model cannot be built, has no last layer to grow or heatmaps of another
+            size than its codec, the file is no checkpoint, or the weights are not those of this
+            model.
     """
     try:
         model = build_model(cfg)
@@ -93,6 +95,7 @@ def check_weights(cfg: Config, checkpoint: str | Path, allow_pickle: bool = Fals
         raise wrong_weights(error, checkpoint, cfg) from error
     except (AttributeError, TypeError) as error:
         raise ValueError(f'{checkpoint} holds no weights: {error}') from error
+    _check_heatmaps(model, cfg)
 
 
 def _read(config: str | Path) -> Config:
@@ -127,7 +130,9 @@ def _install(package: str) -> str:
         version('onedl-mmengine')
     except PackageNotFoundError:
         return f'pip install {package}'
-    return f'pip install {"onedl-" if package.startswith("mm") else ""}{package}'
+    command = f'pip install {"onedl-" if package.startswith("mm") else ""}{package}'
+    # onedl-mmpretrain imports it, but its metadata name another, empty package.
+    return f'{command} model-index' if package == 'mmpretrain' else command
 
 
 def _require_packages(cfg: Config, config: str | Path) -> None:
@@ -171,6 +176,26 @@ def _check_entries(cfg: Config, config: str | Path) -> None:
         raise ValueError(
             f'{config}: test_dataloader.dataset.pipeline has no TopdownAffine, which cuts the '
             f'input out of the image; it has {kinds}'
+        )
+
+
+@torch.no_grad()
+def _check_heatmaps(model: nn.Module, cfg: Config) -> None:
+    """Refuse a model that does not make the heatmaps of its own codec."""
+    codec = cfg.model.head.decoder
+    try:
+        (width, height), expected = codec['input_size'], tuple(codec['heatmap_size'])
+        heatmaps = model.head(model.extract_feat(torch.zeros(1, 3, height, width)))
+    except (LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(
+            f'{cfg.filename}: the model makes no heatmaps of an image as its model.head.decoder '
+            f'describes it ({dict(codec)}): {type(error).__name__}: {error}'
+        ) from error
+    found = (heatmaps.shape[3], heatmaps.shape[2])
+    if found != expected:
+        raise ValueError(
+            f'{cfg.filename}: the model makes heatmaps of {found[0]} x {found[1]} of an image of '
+            f'{width} x {height}, model.head.decoder.heatmap_size is {expected}'
         )
 
 

@@ -43,7 +43,7 @@ def files(tmp_path_factory) -> Path:
 def short(monkeypatch):
     """A few iterations, in this process."""
     monkeypatch.setattr(add_keypoints, 'MIN_ITERATIONS', 4)
-    monkeypatch.setattr(add_keypoints, 'ASSOCIATION_ITERATIONS', 4)
+    monkeypatch.setattr(add_keypoints, 'ASSOCIATION_ITERATIONS', 8)
     monkeypatch.setattr(add_keypoints, 'ASSOCIATION_PASSES', 1)
     train = load_tool('train')
 
@@ -104,7 +104,7 @@ class TestRuns:
         check_detector(tmp_path)
         log = next(tmp_path.glob('*/*.log')).read_text()
         assert 'triplets (miner): l_foot, r_foot -> ' in log and 'association residual' in log
-        assert 'Association [2/2]' in log  # 4 iterations in epochs of 3
+        assert 'Association [2/2]' in log  # 8 iterations, 6 an epoch
         manifest = json.loads((tmp_path / 'manifest.json').read_text())
         assert manifest['new_names'] == list(NEW) and len(manifest['triplets']) == 1
         written = (tmp_path / DETECTOR_NAME).read_bytes()
@@ -128,7 +128,7 @@ class TestRuns:
         assert type(check_detector(run).backbone).__name__ == 'TinyPatchTransformer'
 
     def test_hrnet(self, files, tmp_path, short):
-        write_detector(tmp_path, 'hrnet', HRNET, HRNET_HEAD)
+        write_detector(tmp_path, 'hrnet', HRNET, HRNET_HEAD, size=64)
         run = tmp_path / 'run'
         changes = dict(old_config=tmp_path / 'hrnet.py', old_checkpoint=tmp_path / 'hrnet.pth')
         tool.main(arguments(files, run, **changes))
@@ -250,14 +250,16 @@ def one_keypoint(files, tmp_path):
     return write_json(tmp_path / 'one.json', content)
 
 
+@pytest.fixture(scope='module')
+def run(files, tmp_path_factory) -> Path:
+    """A work directory that is prepared, and must not change any more."""
+    folder = tmp_path_factory.mktemp('run')
+    prepare(files, folder)
+    return folder
+
+
 class TestAnotherRun:
     """A folder keeps to the inputs that its run was started with."""
-
-    @pytest.fixture(scope='class')
-    def run(self, files, tmp_path_factory):
-        folder = tmp_path_factory.mktemp('run')
-        prepare(files, folder)
-        return folder
 
     @pytest.mark.parametrize(
         ('option', 'value'),
@@ -390,7 +392,7 @@ class TestErrors:
         self.refused('--method lwf has no KA-Net', files, tmp_path, *triplet, method='lwf')
 
     def test_checkpoint_of_another_model(self, files, tmp_path):
-        write_detector(tmp_path, 'hrnet', HRNET, HRNET_HEAD)
+        write_detector(tmp_path, 'hrnet', HRNET, HRNET_HEAD, size=64)
         path = tmp_path / 'hrnet.pth'
         self.refused('hrnet.pth has not the weights of the model of .*old.py', files, tmp_path,
                      old_checkpoint=path)  # fmt: skip

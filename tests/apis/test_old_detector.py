@@ -10,6 +10,7 @@ import torch
 from mmengine.config import Config
 
 from kpt_plugins.apis import old_detector as module
+from kpt_plugins.apis.model_loading import build_model
 from kpt_plugins.apis.old_detector import check_weights, old_detector
 from kpt_plugins.structures.plain_detector import dataset_info
 from tests.tiny_old_detector import write_config, write_detector
@@ -134,13 +135,14 @@ class TestMetainfo:
 
 class TestPackages:
     @pytest.mark.skipif(find_spec('mmpretrain') is not None, reason='mmpretrain is installed')
-    def test_transformer_of_the_zoo(self):
+    def test_transformer_of_the_zoo(self, monkeypatch):
+        monkeypatch.setattr(module, 'version', lambda name: '1')
         config = ZOO / 'td-hm_ViTPose-base_8xb64-210e_coco-256x192.py'
         with pytest.raises(
             ValueError, match='mmpretrain.VisionTransformer.*not installed'
         ) as error:
             old_detector(config)
-        assert 'pip install ' in str(error.value) and 'mmpretrain' in str(error.value)
+        assert str(error.value).endswith(': pip install onedl-mmpretrain model-index')
 
     @pytest.mark.parametrize(
         ('family', 'package', 'command'),
@@ -212,3 +214,21 @@ class TestWeights:
 
     def test_a_model_that_cannot_be_built(self, root):
         self.refused(root, root / 'old.pth', 'old.py: the model cannot be built', wings=2)
+
+    @pytest.mark.parametrize(
+        ('field', 'value', 'message'),
+        [
+            ('heatmap_size', (12, 10), r'heatmaps of 12 x 12 of an image of 48 x 48.*\(12, 10\)'),
+            ('input_size', None, 'the model makes no heatmaps of an image as'),
+            ('input_size', (0, 0), 'the model makes no heatmaps of an image as'),
+        ],
+    )
+    def test_other_heatmaps_than_the_codec(self, root, field, value, message):
+        cfg, _ = old_detector(root / 'old.py')
+        check_weights(cfg, root / 'old.pth')
+        decoder = dict(cfg.model.head.decoder)
+        decoder[field] = value
+        model = build_model(cfg)
+        cfg.model.head.decoder = decoder
+        with pytest.raises(ValueError, match=message):
+            module._check_heatmaps(model, cfg)
