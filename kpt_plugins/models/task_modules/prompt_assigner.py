@@ -56,8 +56,8 @@ class PromptKeypointAssigner(nn.Module):
         max_keypoints (int): Most keypoints of a category that it holds.
 
     Raises:
-        ValueError: For another mode or, later, for another number of prompts, a category with more keypoints than prompts or
-            than the memory holds, or more categories than it holds.
+        ValueError: For another mode or, later, for a category with more keypoints than prompts or
+            than the memory holds, more categories than it holds, or another number of prompts.
     """
 
     def __init__(
