@@ -359,3 +359,30 @@ def write_other(root, **kwargs):
         item['id' if 'keypoints' in item and 'name' in item else 'category_id'] = 900
     write_coco(root, content)
     return dict(type='MP100Dataset', _scope_='mmpose', data_root=str(root), ann_file='ann.json')
+
+
+def test_real_images(kpt_data):
+    root = kpt_data / 'minicape'
+
+    def part(name):
+        return dict(
+            type='MP100Dataset',
+            _scope_='mmpose',
+            data_root=str(root),
+            ann_file=f'annotations/minicape_{name}.json',
+        )
+
+    dataset = pair_dataset(
+        root, base=part('train'), novel=[part('val'), part('test')], num_pairs=20
+    )
+    novel = [pool for pool in dataset.pools.values() if not pool.is_base]
+    assert [(p.group.name, len(p.train), len(p.test)) for p in novel] == [
+        ('lips', 84, 36),
+        ('sheep_18', 84, 36),
+        ('openfield_mouse', 81, 35),
+    ]
+    for index in range(20):
+        for image in dataset[index]:
+            sample = image['data_samples']
+            assert image['inputs'].float().std() > 1
+            assert sample.is_base == ('gt_instance_labels' in sample)

@@ -19,6 +19,8 @@ def records(root, subset, **kwargs):
         data_root=str(root),
         ann_file=f'annotations/mp100_split1_{subset}.json',
         data_prefix=dict(img='images'),
+        # the seconds that MMEngine takes to pack records for workers
+        serialize_data=False,
         **kwargs,
     )
 
