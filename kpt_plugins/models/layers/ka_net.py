@@ -34,8 +34,8 @@ class KANet(BaseModule):
             initialisation, and the last layer close to zero.
 
     Raises:
-        ValueError: If there is no triplet, or ``kernel_sizes`` is empty, has an even size or another length than
-            ``dilations``.
+        ValueError: If there is no triplet, or ``kernel_sizes`` is empty, has an even size or
+            another length than ``dilations``.
     """
 
     def __init__(
