@@ -198,7 +198,7 @@ def choose_method(args: argparse.Namespace, old: Sequence[str], new: NewKeypoint
 
 def fingerprint(args: argparse.Namespace, old: Config, new: NewKeypoints, method: str) -> dict:
     """All that the result depends on, by the names of the options."""
-    content = json.dumps(old.to_dict(), sort_keys=True, default=str)
+    content = json.dumps(old.to_dict(), default=str)
     return {
         '--old-config': sha256(content.encode()).hexdigest(),
         '--old-checkpoint': sha256_of(args.old_checkpoint),

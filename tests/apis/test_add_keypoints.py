@@ -98,6 +98,7 @@ def check_detector(folder):
 
 
 class TestRuns:
+    @pytest.mark.slow
     def test_with_the_miner(self, files, tmp_path, short):
         """Started again it does nothing new; with other inputs it refuses."""
         tool.main(arguments(files, tmp_path))
@@ -111,6 +112,7 @@ class TestRuns:
         tool.main(arguments(files, tmp_path))
         assert (tmp_path / DETECTOR_NAME).read_bytes() == written
 
+    @pytest.mark.slow
     def test_transformer_of_custom_imports(self, files, tmp_path, short, monkeypatch):
         (tmp_path / 'tiny_patch_transformer.py').write_text(VIT_MODULE)
         monkeypatch.syspath_prepend(tmp_path)
@@ -127,6 +129,7 @@ class TestRuns:
         assert exported.custom_imports.imports == ['tiny_patch_transformer']
         assert type(check_detector(run).backbone).__name__ == 'TinyPatchTransformer'
 
+    @pytest.mark.slow
     def test_hrnet(self, files, tmp_path, short):
         write_detector(tmp_path, 'hrnet', HRNET, HRNET_HEAD, size=64)
         run = tmp_path / 'run'
