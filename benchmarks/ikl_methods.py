@@ -13,6 +13,7 @@ Examples:
 from __future__ import annotations
 
 import argparse
+import json
 import signal
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
 
 from tool_processes import Processes, locked
 
@@ -153,6 +156,43 @@ def finished(folder: Path, num_steps: int) -> bool:
     return all((folder / f'step{step}' / 'row.json').is_file() for step in range(num_steps))
 
 
+def paired(methods: dict[str, Any], reference: str = 'kamp') -> list[str]:
+    """Lines of a table: the reference minus each other method, seed by seed; mean and deviation."""
+    own = {run['seed']: run['scores'] for run in methods.get(reference, {}).get('runs', ())}
+    keys = ('AAA', 'AT', 'old', 'new', 'all')
+    lines = [f'| {reference} minus | seeds | {" | ".join(keys)} |', '|---|' + '---:|' * 6]
+    for name, method in methods.items():
+        runs = [run for run in method['runs'] if run['seed'] in own]
+        if name == reference or not runs:
+            continue
+        cells = []
+        for key in keys:
+            gains = [own[run['seed']][key] - run['scores'][key] for run in runs]
+            spread = f' ± {stdev(gains):.1f}' if len(gains) > 1 else ''
+            cells.append(f'{fmean(gains):+.1f}{spread}')
+        lines.append(f'| {name} | {len(runs)} | {" | ".join(cells)} |')
+    return lines if len(lines) > 2 else []
+
+
+def describe(name: str, out: Path) -> None:
+    """Put what was compared above the table of ``OUT.md``, and paired differences below it."""
+    page, comparison = out.with_suffix('.md'), COMPARISONS[name]
+    methods = json.loads(out.with_suffix('.json').read_text())['methods']
+    options = ' '.join(comparison.options)
+    head = [
+        f'# Incremental methods: {name}',
+        '',
+        f'`python benchmarks/ikl_methods.py {name}`. All methods with one seed start from the same '
+        f'base step (`{comparison.base}`) and have the same budget (`{options}`). Minutes are '
+        f'those of one thread beside another run.',
+        '',
+        f'![mean over the seen keypoints after every step]({out.name}.png)',
+        '',
+    ]
+    tail = ['', *lines] if (lines := paired(methods)) else []
+    page.write_text('\n'.join(head) + '\n' + page.read_text() + '\n'.join(tail) + '\n')
+
+
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -200,6 +240,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     ]
     summarize = [ROOT / 'tools' / 'summarize_incremental.py', *folders, '--out', args.out]
     subprocess.run([sys.executable, *map(str, summarize)], check=True)
+    describe(args.comparison, args.out)
     if problems:
         raise SystemExit('\n'.join(problems))
 

@@ -78,6 +78,7 @@ def test_base_steps_come_first_and_failures_are_told(recorded, tmp_path):
 def test_only_finished_runs_are_in_the_table(recorded, tmp_path, monkeypatch):
     called = []
     monkeypatch.setattr(methods.subprocess, 'run', lambda command, **_: called.append(command))
+    monkeypatch.setattr(methods, 'describe', lambda *_: None)
     for name, steps in (('kamp_seed0', 4), ('lwf_seed0', 3)):
         for step in range(steps):
             folder = tmp_path / name / f'step{step}'
@@ -98,6 +99,7 @@ def test_only_finished_runs_are_in_the_table(recorded, tmp_path, monkeypatch):
 
 def test_methods_other_than_the_main_ones_get_one_seed(recorded, tmp_path, monkeypatch):
     monkeypatch.setattr(methods.subprocess, 'run', lambda command, **_: None)
+    monkeypatch.setattr(methods, 'describe', lambda *_: None)
     arguments = ['synth', '--methods', 'kamp', 'pseudo', '--seeds', '4', '5']
     methods.main([*arguments, '--work-dir', str(tmp_path)])
     assert {name for name, _ in recorded} == {
@@ -109,3 +111,29 @@ def test_unknown_method(capsys):
     with pytest.raises(SystemExit):
         methods.main(['synth', '--methods', 'ewc'])
     assert 'choose from finetune, lwf' in capsys.readouterr().err
+
+
+def test_differences_are_paired_by_seed():
+    def runs(*values):
+        keys = ('AAA', 'AT', 'old', 'new', 'all')
+        return dict(runs=[dict(seed=s, scores=dict.fromkeys(keys, v)) for s, v in values])
+
+    summary = dict(
+        lwf=runs((0, 50.0), (1, 60.0)), kamp=runs((0, 51.0), (1, 63.0)), ewc=runs((1, 3))
+    )
+    lines = methods.paired(summary)
+    assert [line.split(' | ')[:3] for line in lines[2:]] == [
+        ['| lwf', '2', '+2.0 ± 1.4'],
+        ['| ewc', '1', '+60.0'],
+    ]
+    assert methods.paired(dict(lwf=runs((0, 1.0)))) == []
+
+
+def test_the_page_says_what_was_compared(tmp_path):
+    out = tmp_path / 'ikl_synth'
+    out.with_suffix('.md').write_text('the table\n')
+    out.with_suffix('.json').write_text(json.dumps(dict(methods={})))
+    methods.describe('synth', out)
+    text = out.with_suffix('.md').read_text()
+    assert text.startswith('# Incremental methods: synth\n') and 'the table\n' in text
+    assert 'train_cfg.max_epochs=20' in text and 'configs/ikl_synth.py' in text
