@@ -1,0 +1,160 @@
+"""Weak-shot learning with and without its novel losses, on drawn and on real categories.
+
+For every data set, seed and row (base only; base and one novel loss each: L_NU, L_NC, L_NG; full;
+Oracle, which uses the novel labels) trains by ``tools/train.py``, tests by ``tools/test.py`` and
+probes keyness and correspondence by ``tools/analysis/probe_weakshot.py``. All rows have the same
+epochs, and all but the Oracle the same labelled pairs: base only leaves out the novel images of its
+batches, no base pair. The mean pose is scored on the same test images. Writes
+``benchmarks/results/weakshot_ablation.{md,png,json}``. It can be stopped and started again at any
+moment: finished runs are kept, broken ones resumed.
+
+As it stands: 2 data sets (synthetic: 40 base and 12 novel categories; minicape: 7 and 3), 6 rows
+and 3 seeds, 36 runs of 1000 iterations with 32 images each. Fewer by ``--data``, ``--rows``, ``--seeds``,
+``--epochs``, ``--pairs``.
+
+Examples:
+    python benchmarks/weakshot_ablation.py
+    python benchmarks/weakshot_ablation.py --data synth --rows base full --seeds 0
+    python benchmarks/weakshot_ablation.py --table-only
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from fmmp_ablation import claim
+from tool_processes import Processes, locked
+from training_log import training_minutes
+from weakshot_report import write_report
+from weakshot_runs import DATA, ROOT, ROWS, Budget, Run
+
+from kpt_plugins.apis.run_config import load_config
+
+RESULTS = ROOT / 'benchmarks' / 'results' / 'weakshot_ablation'
+SEEDS = (0, 1, 2)
+
+
+def execute(run: Run, processes: Processes) -> None:
+    """Do what is left to do of a training, its test and its probes.
+
+    Raises:
+        RuntimeError: if a tool fails, or the folder is not ours to use.
+    """
+    with locked(run.folder) as lock:
+        claim(run)
+        for file, line in run.steps():
+            if not file.is_file():
+                processes.run(line, run.folder / 'console.log', lock)
+
+
+def execute_all(runs: Sequence[Run], jobs: int) -> list[str]:
+    """Execute runs, several at a time; returns what went wrong."""
+    processes, problems = Processes(), []
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        futures = {pool.submit(execute, run, processes): run for run in runs}
+        for number, future in enumerate(as_completed(futures), 1):
+            name, error = futures[future].name, future.exception()
+            if error:
+                problems.append(f'{name}: {error}')
+            print(f'[{number}/{len(runs)}] {name}: {error or "finished"}', flush=True)
+    finally:
+        processes.stop()
+        pool.shutdown(cancel_futures=True)
+    return problems
+
+
+def collect(runs: Sequence[Run]) -> dict[str, Any]:
+    """All that the tables are made of.
+
+    Raises:
+        ValueError: if no run is finished.
+    """
+    done, missing = [], {}
+    for run in runs:
+        if (state := run.state()) != 'finished':
+            missing[run.name] = state
+            continue
+        scores = json.loads(run.scores.read_text())
+        content = {key: run.experiment()[key] for key in ('data', 'row', 'seed', 'options')}
+        content['minutes'] = round(training_minutes(run.folder), 2)
+        content['probes'] = json.loads(run.probes.read_text())['means']
+        done.append({**content, **{key: scores[key] for key in ('novel', 'base', 'mean_pose')}})
+    if not done:
+        raise ValueError(f'no finished run of this budget in {runs[0].root}')
+    budget = runs[0].budget
+    return dict(
+        command=f'python benchmarks/weakshot_ablation.py {budget.arguments()}',
+        budget=asdict(budget),
+        titles={name: row.title for name, row in ROWS.items()},
+        runs=done,
+        missing=missing,
+    )
+
+
+def plan(
+    data: Sequence[str], rows: Sequence[str], seeds: Sequence[int], budget: Budget, root: Path
+) -> list[Run]:
+    """All data sets and rows with one seed before the next: a partial table is a fair one."""
+    return [Run(d, row, s, budget, root) for s in seeds for d in data for row in rows]
+
+
+def make_synth() -> None:
+    """Draw the synthetic set, if it is not there."""
+    root = load_config(DATA['synth']).data_root
+    make = [sys.executable, ROOT / 'tools' / 'make_synthetic.py', '--out', root]
+    subprocess.run([*map(str, make)], check=True)
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('--data', nargs='+', choices=DATA, default=list(DATA))
+    parser.add_argument('--rows', nargs='+', choices=ROWS, default=list(ROWS))
+    parser.add_argument('--seeds', nargs='+', type=int, default=list(SEEDS))
+    default = Budget()
+    parser.add_argument('--epochs', type=int, default=default.epochs)
+    parser.add_argument('--pairs', type=int, default=default.pairs, help='an epoch, half base')
+    parser.add_argument('--jobs', type=int, default=2, help='runs at a time, one thread each')
+    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/weakshot_ablation'))
+    parser.add_argument(
+        '--out', type=Path, default=RESULTS, help='results, without .md, .png and .json'
+    )
+    parser.add_argument(
+        '--table-only', action='store_true', help='write the results of the finished runs'
+    )
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
+    budget = Budget(args.epochs, args.pairs)
+    problems = []
+    if not args.table_only:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit('terminated'))
+        if 'synth' in args.data:
+            make_synth()
+        runs = plan(args.data, args.rows, args.seeds, budget, args.work_dir)
+        problems = execute_all(runs, args.jobs)
+    # The tables name every run that they should have, not only those asked for now.
+    seeds = sorted({*SEEDS, *args.seeds})
+    try:
+        write_report(collect(plan([*DATA], [*ROWS], seeds, budget, args.work_dir)), args.out)
+    except ValueError as error:
+        problems.append(str(error))
+    if problems:
+        raise SystemExit('\n'.join(problems))
+
+
+if __name__ == '__main__':
+    main()
