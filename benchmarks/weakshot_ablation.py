@@ -9,8 +9,8 @@ batches, no base pair. The mean pose is scored on the same test images. Writes
 moment: finished runs are kept, broken ones resumed.
 
 As it stands: 2 data sets (synthetic: 40 base and 12 novel categories; minicape: 7 and 3), 6 rows
-and 3 seeds, 36 runs of 1000 iterations with 32 images each. Fewer by ``--data``, ``--rows``, ``--seeds``,
-``--epochs``, ``--pairs``.
+and 3 seeds, 36 runs of 1000 iterations with 32 images each. Fewer by ``--data``, ``--rows``,
+``--seeds``, ``--epochs``, ``--pairs``.
 
 Examples:
     python benchmarks/weakshot_ablation.py
