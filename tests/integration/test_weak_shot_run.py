@@ -58,6 +58,8 @@ def test_trains_evaluates_and_predicts(tmp_path):
         'param_scheduler': [],
         'custom_hooks.4.begin': 0.0,
         'custom_hooks.4.ramp': 0.0,
+        # MMEngine would go on with that of another run of this process
+        'visualizer.name': 'weak_shot_run',
     }
     cfg = load_config(TINY, options)
     runner = Runner.from_cfg(cfg)

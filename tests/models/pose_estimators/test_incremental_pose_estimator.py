@@ -173,7 +173,7 @@ def test_a_parent_of_other_keypoints_is_refused(parent, tmp_path):
 
 def test_a_parent_that_is_no_checkpoint_is_refused(tmp_path):
     (tmp_path / 'text.pth').write_text('no weights at all')
-    with pytest.raises(ValueError, match='text.pth is no checkpoint, or damaged'):
+    with pytest.raises(ValueError, match=r'text\.pth is .*damaged'):
         build(tmp_path / 'text.pth')
 
 
