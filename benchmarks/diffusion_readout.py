@@ -11,21 +11,20 @@ from torch import Tensor, nn
 from kpt_plugins.models.backbones import DiffusersUNetBackbone
 from kpt_plugins.models.backbones.attention_readout import readout_layers
 
-LATENTS = 64
 MAX_RES, LAYERS = 32, 4
 
 
-def write_tiny_diffusion(folder: Path) -> Path:
+def write_tiny_diffusion(folder: Path, latents: int = 64) -> Path:
     """A latent diffusion model with random weights, in diffusers' layout.
 
-    As in Stable Diffusion 1.5, latents are 64 x 64, four levels are halved, and the decoder has
+    As in Stable Diffusion 1.5, latents are 64 x 64, there are four levels, and the decoder has
     attention on the finest three; but it is narrow and its VAE halves the images once, not thrice.
     """
     from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 
     torch.manual_seed(0)
     unet = UNet2DConditionModel(
-        sample_size=LATENTS,
+        sample_size=latents,
         in_channels=4,
         out_channels=4,
         layers_per_block=1,

@@ -11,12 +11,12 @@ from __future__ import annotations
 import json
 import math
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ablation_report import Spread, markdown_table
-from coke_report import cell
+from coke_report import cell as format_cell
 from weakshot_runs import REFERENCE
 
 Score = Callable[[Mapping[str, Any]], float]
@@ -56,6 +56,15 @@ def keyness_gain(kind: str) -> Score:
         return 100 * (1 - after / before) if before else math.nan
 
     return read
+
+
+def cell(values: Sequence[float], sign: str = '') -> str:
+    """Mean and sample standard deviation of the values that are defined; empty without any."""
+    return format_cell(defined(values), sign)
+
+
+def defined(values: Sequence[float]) -> list[float]:
+    return [value for value in values if not math.isnan(value)]
 
 
 SCORES = {
@@ -130,7 +139,8 @@ def _lines(results: Mapping[str, Any], data: str, columns: Mapping[str, Score]) 
     for row, title in results['titles'].items():
         runs = select(results, data, row).values()
         minutes = [run['minutes'] for run in runs]
-        cells = [cell([value(run) for run in runs]) or 'missing' for value in columns.values()]
+        empty = 'undefined' if minutes else 'missing'
+        cells = [cell([value(run) for run in runs]) or empty for value in columns.values()]
         length = f'{statistics.fmean(minutes):.1f}' if minutes else ''
         lines.append([title, *cells, str(len(minutes)), length])
     for row, title in results['titles'].items():
@@ -189,7 +199,7 @@ def report(results: Mapping[str, Any], figure: str, evidence: str) -> str:
         '# Weak-shot learning with and without its novel losses',
         f'`{results["command"]}` makes this page, the figure and [{evidence}]({evidence}), which '
         'has the scores of every run.',
-        f'Every run: {budget["epochs"]} epochs of {budget["pairs"]} pairs, half of them of base '
+        f'Every run: {budget["epochs"]} epoch(s) of {budget["pairs"]} pairs, half of them of base '
         'categories, from scratch, one CPU thread. Base only has the same base pairs in the same '
         'order and the same number of steps as the others; it does not look at the novel images '
         'beside them. "+ L_NU", "+ L_NC" and "+ L_NG" have that novel loss alone beside the base '
@@ -238,7 +248,7 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
     for line, data in zip(panels, sets, strict=True):
         line[0].set_ylabel(data)
         line[0].set_yticks(range(len(titles)), titles)
-        line[0].invert_yaxis()
+        line[0].set_ylim(len(titles) - 0.5, -0.5)
         for panel, (title, lines) in zip(line, panels_of.items(), strict=True):
             panel.set_title(title, fontsize=10)
             panel.grid(axis='x', alpha=0.3)
@@ -259,9 +269,9 @@ def _draw_rows(
 ) -> None:
     """Mean and deviation of every row with runs."""
     rows = [
-        (place, Spread.of([value(run) for run in runs.values()]))
+        (place, Spread.of(values))
         for place, row in enumerate(results['titles'])
-        if (runs := select(results, data, row))
+        if (values := defined([value(run) for run in select(results, data, row).values()]))
     ]
     panel.errorbar(
         [spread.mean for _, spread in rows],

@@ -110,7 +110,8 @@ def bare_detector(cfg: Config, map_size: Sequence[int], inputs: torch.Tensor) ->
     Raises:
         ValueError: if the sizes of the backbone's last level and of the maps do not fit.
     """
-    backbone = MODELS.build(cfg.model.backbone).eval()
+    backbone = MODELS.build(cfg.model.backbone)
+    backbone.eval()  # MMPose's return nothing
     with torch.no_grad():
         last = backbone(inputs[:1])[-1]
     ratio = map_size[0] / last.shape[2]
