@@ -212,6 +212,10 @@ def walk_dicts(node: Any) -> Iterator[dict]:
         yield from walk_dicts(child)
 
 
+# Datasets whose samples are drawn from (seed, epoch, index).
+DRAWN = ('EpisodeDataset', 'CategoryPairDataset')
+
+
 def episode_datasets(cfg: Config, part: str) -> list[dict]:
     """The ``EpisodeDataset`` dicts in a part of a config, ``'test_dataloader'`` for instance."""
     return [d for d in walk_dicts(cfg.get(part)) if d.get('type') == 'EpisodeDataset']
@@ -234,7 +238,8 @@ def seed_training_episodes(cfg: Config) -> None:
     seed = (cfg.get('randomness') or {}).get('seed')
     seed = 0 if seed is None else seed
     set_seed(cfg, seed)
-    for number, dataset in enumerate(episode_datasets(cfg, 'train_dataloader')):
+    drawing = [d for d in walk_dicts(cfg.get('train_dataloader')) if d.get('type') in DRAWN]
+    for number, dataset in enumerate(drawing):
         dataset.setdefault('seed', _seed_of_part(seed, number))
 
 

@@ -169,6 +169,13 @@ def test_parts_of_the_training_data_draw_apart():
     assert len({*seeds[0], *seeds[1]}) == 4
 
 
+def test_pairs_are_drawn_from_the_seed_of_the_run():
+    cfg = load_config('weakshot_synth', {'randomness.seed': 7})
+    seed_training_episodes(cfg)
+    assert cfg.train_dataloader.dataset.seed == 7
+    assert 'seed' not in cfg.val_dataloader.dataset
+
+
 def test_custom_pads_to_the_number_in_its_own_file(tmp_path):
     """What docs/data.md and the error about larger categories say: copy it, raise the number."""
     text = find_config('fmmp_custom').read_text()
