@@ -16,7 +16,6 @@ Examples:
 from __future__ import annotations
 
 import argparse
-import resource
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
+from memory import peak_growth
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData, PixelData
@@ -98,21 +98,18 @@ def inference(model: nn.Module, inputs: torch.Tensor) -> Callable[[], None]:
 
 
 def peak_memory(args: argparse.Namespace, variant: str) -> float:
-    """Peak resident MiB of three training steps, in a process of their own."""
+    """Growth of the memory in MiB at the peak of three training steps, in a process of their own."""
     command = [sys.executable, __file__, '--config', args.config, '--only', variant]
     command += ['--batch-size', str(args.batch_size)]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return float(output.split()[-1])  # after what the model logs
 
 
 def run_only(args: argparse.Namespace, cfg: Config, parent: Path) -> None:
     """Three training steps of one variant; prints the growth of the peak memory in MiB."""
     model = build(cfg, args.only, parent)
     inputs, samples = make_batch(cfg, args.batch_size)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    step = training_step(model, inputs, samples)
-    for _ in range(3):
-        step()
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+    print(peak_growth(training_step(model, inputs, samples)))
 
 
 def main(argv: Sequence[str] | None = None) -> None:
