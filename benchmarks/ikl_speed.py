@@ -98,7 +98,7 @@ def inference(model: nn.Module, inputs: torch.Tensor) -> Callable[[], None]:
 
 
 def peak_memory(args: argparse.Namespace, variant: str) -> float:
-    """Growth of the memory in MiB at the peak of three training steps, in a process of their own."""
+    """Growth of the memory in MiB at the peak of three training steps, in a process of its own."""
     command = [sys.executable, __file__, '--config', args.config, '--only', variant]
     command += ['--batch-size', str(args.batch_size)]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
