@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -14,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from kpt_plugins.models.heads import CoKeHead
 
-from .epoch_seed_hook import EpochSeedHook
+from .run_parts import next_batches, run_model
 
 
 def bank_model(runner: Runner, hook: str) -> nn.Module:
@@ -23,7 +22,7 @@ def bank_model(runner: Runner, hook: str) -> nn.Module:
     Raises:
         TypeError: If it has no CoKe head; the message names the hook.
     """
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = run_model(runner)
     if not isinstance(getattr(model, 'head', None), CoKeHead):
         found = type(getattr(model, 'head', None)).__name__
         raise TypeError(f'{hook} fills the banks of a CoKeHead, but model.head is a {found}')
@@ -48,15 +47,11 @@ def fill_banks(
     Returns:
         int: Prototypes that were set.
     """
-    EpochSeedHook().before_train_epoch(runner)
-    if hasattr(loader.sampler, 'set_epoch'):
-        loader.sampler.set_epoch(runner.epoch)
-    limit = len(loader) if num_batches is None else min(num_batches, len(loader))
     bank = model.head.bank
     sums, count = torch.zeros_like(bank.mu, dtype=torch.float64), torch.zeros_like(bank.count)
     if model.head.clutter is not None:
         model.head.clutter.clear()
-    for _, data in zip(range(limit), loader, strict=False):
+    for data in next_batches(runner, loader, num_batches):
         data = model.data_preprocessor(data, True)
         feats = model.extract_feat(torch.stack(list(data['inputs'])))
         more, number = model.head.observe(feats, data['data_samples'])
@@ -80,15 +75,4 @@ def batch_statistics(model: nn.Module) -> Iterator[None]:
     finally:
         for norm, value in zip(norms, tracked, strict=True):
             norm.track_running_stats = value
-        model.train(training)
-
-
-@contextmanager
-def running_statistics(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode."""
-    training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
         model.train(training)

@@ -9,7 +9,8 @@ from mmengine.logging import print_log
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmpose.registry import HOOKS
 
-from .bank_pass import bank_model, fill_banks, running_statistics
+from .bank_pass import bank_model, fill_banks
+from .run_parts import evaluation_mode
 
 
 @HOOKS.register_module()
@@ -56,6 +57,6 @@ class BankRefreshHook(Hook):
         loader = runner.train_dataloader
         if self.dataloader is not None:
             loader = runner.build_dataloader(self.dataloader, seed=runner.seed)
-        with running_statistics(model):
+        with evaluation_mode(model):
             number = fill_banks(runner, model, loader)
         print_log(f'{number} of {len(model.head.bank.theta)} prototypes refreshed', 'current')

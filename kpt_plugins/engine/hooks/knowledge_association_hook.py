@@ -12,7 +12,6 @@ import torch
 from mmengine.dist import all_reduce_params, broadcast_object_list, get_rank, is_main_process
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from mmengine.optim import build_optim_wrapper
 from mmengine.runner import Runner
 from mmpose.registry import HOOKS
@@ -30,6 +29,7 @@ from kpt_plugins.structures.triplets import (
 )
 
 from .non_finite_loss_hook import NonFiniteLossError
+from .run_parts import run_model
 from .safe_checkpoint_hook import PARTIAL_SUFFIX, publish
 
 STATE_NAME = 'association.pth'
@@ -66,7 +66,7 @@ class KnowledgeAssociationHook(Hook):
         self.peak_threshold = peak_threshold
 
     def before_train(self, runner: Runner) -> None:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = run_model(runner)
         if getattr(model, 'ka_net', None) is None:
             return
         if not model.triplets:  # a resumed checkpoint has them, and the trained KA-Net

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmpose.registry import HOOKS
+
+from .run_parts import run_model
 
 
 @HOOKS.register_module()
@@ -44,10 +45,10 @@ class NovelWarmupHook(Hook):
         return min((progress - self.begin) / self.ramp, 1.0) if self.ramp else 1.0
 
     def before_train(self, runner: Runner) -> None:
-        if not hasattr(self._model(runner), 'novel_scale'):
+        if not hasattr(run_model(runner), 'novel_scale'):
             raise ValueError(
                 f'NovelWarmupHook sets novel_scale of a WeakShotPoseEstimator, but the model is a '
-                f'{type(self._model(runner)).__name__}'
+                f'{type(run_model(runner)).__name__}'
             )
 
     def before_train_iter(
@@ -57,9 +58,5 @@ class NovelWarmupHook(Hook):
         data_batch: Mapping[str, Sequence[Any]] | None = None,
     ) -> None:
         scale = self.scale(runner.iter / runner.max_iters)
-        self._model(runner).novel_scale = scale
+        run_model(runner).novel_scale = scale
         runner.message_hub.update_scalar('train/novel_scale', scale)
-
-    @staticmethod
-    def _model(runner: Runner):
-        return runner.model.module if is_model_wrapper(runner.model) else runner.model

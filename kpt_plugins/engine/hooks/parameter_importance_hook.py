@@ -11,7 +11,6 @@ import torch
 from mmengine.dist import all_reduce, is_main_process
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmpose.registry import HOOKS
 from torch import Tensor, nn
@@ -30,7 +29,7 @@ from kpt_plugins.models.regularizers import (
     trained_parameters,
 )
 
-from .epoch_seed_hook import EpochSeedHook
+from .run_parts import evaluation_mode, next_batches, run_model
 from .safe_checkpoint_hook import PARTIAL_SUFFIX, publish
 
 FILE_NAME = 'importance.pth'
@@ -84,7 +83,7 @@ class ParameterImportanceHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Start watching the optimiser."""
-        model = _model(runner)
+        model = run_model(runner)
         parameters = trained_parameters(model)
         wanted = [kind for kind in self.kinds if kind in _PATH_INTEGRALS]
         self.integrals = {kind: _PATH_INTEGRALS[kind](parameters) for kind in wanted}
@@ -102,7 +101,7 @@ class ParameterImportanceHook(Hook):
         """Compute what is missing and write the file."""
         if self._recorder is not None:
             self._recorder.stop()
-        model = _model(runner)
+        model = run_model(runner)
         found = {kind: integral.finish() for kind, integral in self.integrals.items()}
         found.update(self._from_gradients(runner, model))
         regularizer = getattr(model, 'regularizer', None)
@@ -136,8 +135,8 @@ class ParameterImportanceHook(Hook):
         }
         if not sums:
             return {}
-        with _evaluation_mode(model), _without_penalty(getattr(model, 'regularizer', None)):
-            for data in _batches(runner, self.num_batches):
+        with evaluation_mode(model), _without_penalty(getattr(model, 'regularizer', None)):
+            for data in next_batches(runner, number=self.num_batches):
                 data = model.data_preprocessor(data, True)
                 if 'ewc' in sums:
                     loss, _ = model.parse_losses(model(**data, mode='loss'))
@@ -164,35 +163,11 @@ class ParameterImportanceHook(Hook):
             )
 
 
-def _model(runner: Runner) -> nn.Module:
-    return runner.model.module if is_model_wrapper(runner.model) else runner.model
-
-
 def _on_cpu(state: Any) -> Any:
     """A copy with all tensors on the CPU; what is saved later must not change until then."""
     if isinstance(state, dict):
         return {key: _on_cpu(value) for key, value in state.items()}
     return state.detach().cpu().clone() if isinstance(state, Tensor) else state
-
-
-def _batches(runner: Runner, number: int) -> Iterator[Any]:
-    """The first batches of the epoch that would come next, drawn from (seed, epoch, rank)."""
-    EpochSeedHook().before_train_epoch(runner)
-    loader = runner.train_dataloader
-    if hasattr(loader.sampler, 'set_epoch'):
-        loader.sampler.set_epoch(runner.epoch)
-    for _, data in zip(range(number), loader, strict=False):
-        yield data
-
-
-@contextmanager
-def _evaluation_mode(model: nn.Module) -> Iterator[None]:
-    training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(training)
 
 
 @contextmanager

@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmpose.registry import HOOKS
 from torch import Tensor
+
+from .run_parts import run_model
 
 
 @torch.no_grad()
@@ -86,10 +87,10 @@ class PromptUsageHook(Hook):
         self.grace = grace
 
     def before_train(self, runner: Runner) -> None:
-        if not hasattr(self._model(runner), 'latest_heatmaps'):
+        if not hasattr(run_model(runner), 'latest_heatmaps'):
             raise ValueError(
                 f'PromptUsageHook looks at the prompts of a WeakShotPoseEstimator, but the model '
-                f'is a {type(self._model(runner)).__name__}'
+                f'is a {type(run_model(runner)).__name__}'
             )
 
     def after_train_iter(
@@ -102,7 +103,7 @@ class PromptUsageHook(Hook):
         """Look at the heatmaps of this iteration's batch."""
         if not self.every_n_train_iters(runner, self.interval):
             return
-        model = self._model(runner)
+        model = run_model(runner)
         heatmaps = model.latest_heatmaps
         prompts = model.decode(heatmaps)
         cells = prompts.points * prompts.points.new_tensor([heatmaps.shape[3], heatmaps.shape[2]])
@@ -126,7 +127,3 @@ class PromptUsageHook(Hook):
             logger='current',
             level=logging.WARNING,
         )
-
-    @staticmethod
-    def _model(runner: Runner):
-        return runner.model.module if is_model_wrapper(runner.model) else runner.model

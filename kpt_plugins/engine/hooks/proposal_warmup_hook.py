@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmpose.registry import HOOKS
+
+from .run_parts import run_model
 
 
 @HOOKS.register_module()
@@ -42,5 +43,4 @@ class ProposalWarmupHook(Hook):
 
     @staticmethod
     def _head(runner: Runner):
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        return model.head
+        return run_model(runner).head

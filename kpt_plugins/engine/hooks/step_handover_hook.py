@@ -11,7 +11,6 @@ import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner, get_state_dict, weights_to_cpu
 from mmpose.registry import HOOKS
 
@@ -22,6 +21,7 @@ from kpt_plugins.structures.keypoint_selection import check_flip
 from kpt_plugins.structures.plain_detector import plain_config
 from kpt_plugins.structures.step_manifest import StepManifest, check_parent, sha256_of
 
+from .run_parts import run_model
 from .safe_checkpoint_hook import PARTIAL_SUFFIX, publish, write_atomically
 
 DETECTOR_NAME = 'detector.pth'
@@ -53,20 +53,20 @@ class StepHandoverHook(Hook):
 
     def before_run(self, runner: Runner) -> None:
         """Before anything is loaded, so that a wrong parent costs nothing."""
-        model = _model(runner)
+        model = run_model(runner)
         if isinstance(model, IncrementalPoseEstimator) and model.parent:
             check_parent(model.parent, model.steps.names(model.step - 1))
 
     def before_test(self, runner: Runner) -> None:
         """A test with flipped images needs both sides of every keypoint."""
-        if _model(runner).test_cfg.get('flip_test', False):
+        if run_model(runner).test_cfg.get('flip_test', False):
             check_flip(runner.test_dataloader.dataset.metainfo, 'model.test_cfg.flip_test')
 
     def before_train(self, runner: Runner) -> None:
         self._started = self._started or time.monotonic()
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        model, state = _model(runner), dict(minutes=self._spent())
+        model, state = run_model(runner), dict(minutes=self._spent())
         if isinstance(model, IncrementalPoseEstimator):
             state.update(
                 parent_sha256=model.parent_sha256, triplets=[list(t) for t in model.triplets]
@@ -76,7 +76,7 @@ class StepHandoverHook(Hook):
         checkpoint[STATE_KEY] = state
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        model, state = _model(runner), checkpoint.get(STATE_KEY)
+        model, state = run_model(runner), checkpoint.get(STATE_KEY)
         if not runner._resume or state is None:
             return
         self._minutes = state['minutes']
@@ -97,7 +97,7 @@ class StepHandoverHook(Hook):
             self._hand_over(runner)
 
     def _hand_over(self, runner: Runner) -> None:
-        model, info = _model(runner), runner.train_dataloader.dataset.metainfo
+        model, info = run_model(runner), runner.train_dataloader.dataset.metainfo
         incremental = isinstance(model, IncrementalPoseEstimator)
         names = [info['keypoint_id2name'][i] for i in range(info['num_keypoints'])]
         folder, step = Path(runner.work_dir), info['step']
@@ -127,7 +127,3 @@ class StepHandoverHook(Hook):
     def _spent(self) -> float:
         """Minutes of training, those before a resume included."""
         return self._minutes + (time.monotonic() - self._started) / 60
-
-
-def _model(runner: Runner):
-    return runner.model.module if is_model_wrapper(runner.model) else runner.model

@@ -67,7 +67,7 @@ def test_resumed_run_goes_on_the_same(tmp_path, stopped):
 
 
 def test_model_in_a_wrapper(tmp_path, monkeypatch):
-    hook = 'kpt_plugins.engine.hooks.proposal_warmup_hook.is_model_wrapper'
+    hook = 'kpt_plugins.engine.hooks.run_parts.is_model_wrapper'
     monkeypatch.setattr(hook, lambda model: isinstance(model, Wrapped))
     model = Wrapped()
     train(tmp_path, 1, max_epochs=2, model=model)
