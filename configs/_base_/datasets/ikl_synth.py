@@ -79,4 +79,5 @@ test_dataloader = dict(
 )
 
 # evaluators
-test_evaluator = [dict(type='IncrementalKeypointMetric', base='pck', thr=0.1)]
+# Half of the usual threshold: 99 percent of the first keypoints are found within 0.1.
+test_evaluator = [dict(type='IncrementalKeypointMetric', base='pck', thr=0.05)]
