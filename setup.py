@@ -87,6 +87,7 @@ setup(
     include_package_data=False,
     install_requires=read_requirements('runtime'),
     extras_require=extras,
+    entry_points=dict(console_scripts=['kpt = kpt_plugins.cli.main:main']),
     cmdclass={'build_py': BuildWithMim},
     zip_safe=False,
 )

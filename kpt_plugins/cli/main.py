@@ -1,0 +1,41 @@
+"""``kpt``: a group of commands, each in a module of its own that is imported when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+COMMANDS: dict[str, str] = {}
+"""Modules of this package by the command's name; each has its click command as ``command``."""
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module only for that command, so that ``--help`` answers at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        return importlib.import_module(f'{__package__}.{COMMANDS[name]}').command
+
+
+@click.group(cls=LazyGroup, context_settings=dict(help_option_names=['-h', '--help']))
+@click.version_option(package_name='kpt_plugins')
+def kpt() -> None:
+    """Keypoints from a few annotated images: predict, label, convert, train, export."""
+
+
+def main() -> None:
+    """Entry point. A user's mistake ends in its message and the exit code 1, without a traceback.
+
+    Command modules import what is slow inside their functions.
+    """
+    try:
+        kpt()
+    except (ValueError, FileNotFoundError, FileExistsError, ImportError) as error:
+        click.echo(f'Error: {error}', err=True)
+        sys.exit(1)

@@ -1,0 +1,38 @@
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from kpt_plugins.cli import main
+from kpt_plugins.cli.main import COMMANDS, kpt
+
+
+@pytest.mark.parametrize('name', COMMANDS)
+def test_every_command_explains_itself(name):
+    result = CliRunner().invoke(kpt, [name, '--help'])
+    assert result.exit_code == 0 and 'Usage' in result.output
+
+
+def test_unknown_command():
+    result = CliRunner().invoke(kpt, ['nothing'])
+    assert result.exit_code == 2 and 'nothing' in result.output
+
+
+def test_help_needs_nothing_slow():
+    code = 'import sys; from kpt_plugins.cli.main import kpt; kpt(["--help"])'
+    result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    assert result.returncode == 0 and 'Usage' in result.stdout
+
+
+@pytest.mark.parametrize('error', [ValueError, FileNotFoundError, ImportError])
+def test_mistakes_end_in_a_message(monkeypatch, capsys, error):
+    @click.command()
+    def broken() -> None:
+        raise error('file x, field y')
+
+    monkeypatch.setattr(main, 'kpt', lambda: broken([], standalone_mode=False))
+    with pytest.raises(SystemExit) as exit:
+        main.main()
+    assert exit.value.code == 1 and 'Error: file x, field y' in capsys.readouterr().err
