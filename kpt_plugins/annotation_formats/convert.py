@@ -1,0 +1,169 @@
+"""Reading and writing annotations in any of the formats, and what each of them loses.
+
+A format is a module with `HOLDS` (what of the neutral form it can hold), `read(path, images)`,
+`write(annotations, path, images)` and `outputs(annotations, path)` (the files that it would write).
+Optional packages are imported by the function that needs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+from . import coco
+from .boxes import box_of
+from .conform import conform
+from .detect import detect_format
+from .records import HIDDEN, AnnotationSet, KeypointCategory
+
+FORMATS: dict[str, ModuleType] = {'coco': coco}
+"""The modules by the name of their format."""
+
+
+def read_annotations(
+    path: str | Path,
+    format: str | None = None,
+    images: str | Path | None = None,
+    categories: Sequence[KeypointCategory] | None = None,
+) -> AnnotationSet:
+    """Read the annotations of a tool.
+
+    Args:
+        path: The file, or the folder where the format is one.
+        format: One of `FORMATS`, None to tell it from the content.
+        images: Folder of the images. Needed where the format does not hold their sizes and they
+            are wanted in pixels (YOLO); where names lead elsewhere, they are looked up in it.
+        categories: The categories that the file is about, for formats that do not hold the order
+            of the keypoints (Label Studio, labelme), their names (plain points) or the links. The
+            result has exactly these categories.
+
+    Raises:
+        FileNotFoundError: If the file, or an image whose size is needed, is missing.
+        ValueError: If the format is unknown or not recognised, or the content is not of the format;
+            the message names the file, the place in it, the value and what was expected.
+        ImportError: If the format needs a package that is not installed; the message names it.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f'{path}: there is no such file or folder')
+    if images is not None and not Path(images).is_dir():
+        raise FileNotFoundError(f'{images}: there is no such folder of images')
+    try:
+        annotations = _module(format or detect_format(path)).read(path, images)
+        _refuse_repeated_names(annotations)
+        return annotations if categories is None else conform(annotations, categories)
+    except (RecursionError, OverflowError) as error:
+        raise ValueError(f'{path}: nested too deeply, or a number is too large') from error
+    except ValueError as error:
+        if str(path) in str(error):
+            raise
+        raise ValueError(f'{path}: {error}') from error
+
+
+def write_annotations(
+    annotations: AnnotationSet, path: str | Path, format: str, images: str | Path | None = None
+) -> None:
+    """Write annotations for a tool; existing files are overwritten.
+
+    Instances of which neither a box nor a keypoint is known are left out.
+
+    Args:
+        annotations: What to write.
+        path: The file, or the folder where the format is one. Folders are made.
+        format: One of `FORMATS`.
+        images: Folder of the images, needed where the format holds their sizes and `annotations`
+            do not.
+
+    Raises:
+        FileNotFoundError: If an image whose size is needed is missing.
+        ValueError: If the format is unknown, or cannot hold the annotations at all.
+        ImportError: If the format needs a package that is not installed; the message names it.
+    """
+    path = Path(path)
+    module = _module(format)
+    annotations = _known_instances(annotations)
+    for output in module.outputs(annotations, path):
+        output.parent.mkdir(parents=True, exist_ok=True)
+    module.write(annotations, path, images)
+
+
+def output_files(annotations: AnnotationSet, path: str | Path, format: str) -> list[Path]:
+    """The files that :func:`write_annotations` would write.
+
+    Raises:
+        ValueError: As :func:`write_annotations`.
+    """
+    return _module(format).outputs(_known_instances(annotations), Path(path))
+
+
+def losses(annotations: AnnotationSet, format: str) -> list[str]:
+    """What of these annotations a format cannot hold, in words; empty if it holds all of them.
+
+    Raises:
+        ValueError: If the format is unknown.
+    """
+    missing = set(_content(annotations)) - _module(format).HOLDS
+    return [words for what, words in _content(annotations).items() if what in missing]
+
+
+def _module(format: str) -> ModuleType:
+    if format not in FORMATS:
+        raise ValueError(f'format {format!r}: expected one of {", ".join(FORMATS)}')
+    return FORMATS[format]
+
+
+def _content(annotations: AnnotationSet) -> dict[str, str]:
+    """What annotations hold, and how its loss is said."""
+    instances = [instance for image in annotations.images for instance in image.instances]
+    count = len(instances)
+    hidden = sum(int((i.keypoints[:, 2] == HIDDEN).sum()) for i in instances)
+    boxless = sum(i.bbox is None for i in instances)
+    empty = sum(box_of(i) is None for i in instances)
+    scored = sum(i.scores is not None for i in instances)
+    content = {
+        'names': 'names and order of the keypoints',
+        'sizes': 'sizes of the images',
+        'known': f'{empty} of {count} instances, which have neither a box nor a keypoint',
+        'skeleton': 'links of the skeleton',
+        'flip pairs': 'pairs that a mirror exchanges',
+        'boxes': f'boxes of {count - boxless} of {count} instances',
+        'boxless': f'{boxless} of {count} instances have no box: the extent of their keypoints '
+        f'is written',
+        'hidden': f'{hidden} hidden keypoints are written as visible',
+        'scores': f'scores of {scored} of {count} instances',
+    }
+    there = {
+        'names': True,
+        'sizes': any(image.width for image in annotations.images),
+        'known': empty,
+        'skeleton': any(category.skeleton for category in annotations.categories),
+        'flip pairs': any(category.flip_pairs for category in annotations.categories),
+        'boxes': count - boxless,
+        'boxless': boxless - empty,
+        'hidden': hidden,
+        'scores': scored,
+    }
+    return {what: words for what, words in content.items() if there[what]}
+
+
+def _known_instances(annotations: AnnotationSet) -> AnnotationSet:
+    """The annotations without instances of which nothing is known."""
+    images = [
+        replace(image, instances=[i for i in image.instances if box_of(i) is not None])
+        for image in annotations.images
+    ]
+    return AnnotationSet(annotations.categories, images)
+
+
+def _refuse_repeated_names(annotations: AnnotationSet) -> None:
+    """Two entries for one image: as a rule, names of different folders that were found as one."""
+    seen = set()
+    for image in annotations.images:
+        if image.file_name in seen:
+            raise ValueError(
+                f'image {image.file_name} occurs twice, expected each once; are there images of '
+                f'the same name in different folders?'
+            )
+        seen.add(image.file_name)

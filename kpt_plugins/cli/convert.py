@@ -1,0 +1,71 @@
+"""``kpt convert``: annotations of one tool into the format of another."""
+
+from __future__ import annotations
+
+import click
+
+NAMES = ('coco',)
+"""The formats; a copy of those of `annotation_formats`, whose import is slow."""
+
+
+@click.command('convert')
+@click.argument('source', metavar='IN', type=click.Path(exists=True))
+@click.argument('target', metavar='OUT', type=click.Path())
+@click.option(
+    '--from',
+    'source_format',
+    type=click.Choice(NAMES),
+    help='Format of IN; told from its content if left out.',
+)
+@click.option(
+    '--to', 'target_format', type=click.Choice(NAMES), required=True, help='Format of OUT.'
+)
+@click.option(
+    '--images',
+    type=click.Path(exists=True, file_okay=False),
+    help='Folder of the images, where their sizes are needed or the names in IN lead elsewhere.',
+)
+@click.option(
+    '--categories',
+    type=click.Path(exists=True),
+    help='Annotations in any format (as a rule COCO) whose categories IN has: they say the order '
+    'of the keypoints and the links where IN does not (Label Studio, labelme, DeepLabCut, YOLO).',
+)
+@click.option('--force', is_flag=True, help='Overwrite files that exist.')
+def command(
+    source: str,
+    target: str,
+    source_format: str | None,
+    target_format: str,
+    images: str | None,
+    categories: str | None,
+    force: bool,
+) -> None:
+    """Convert the annotations IN into OUT, and say what OUT cannot hold.
+
+    IN and OUT are files, or folders for labelme and yolo.
+    """
+    from kpt_plugins.annotation_formats import (
+        losses,
+        output_files,
+        read_annotations,
+        write_annotations,
+    )
+
+    known = read_annotations(categories).categories if categories else None
+    annotations = read_annotations(source, source_format, images, known)
+    outputs = output_files(annotations, target, target_format)
+    existing = [str(path) for path in outputs if path.exists()]
+    if existing and not force:
+        raise FileExistsError(
+            f'{existing[0]} exists{f" (and {len(existing) - 1} more)" * (len(existing) > 1)}; '
+            f'--force overwrites'
+        )
+    write_annotations(annotations, target, target_format, images)
+    instances = sum(len(image.instances) for image in annotations.images)
+    click.echo(f'{target}: {len(annotations.images)} images, {instances} instances')
+    for category in annotations.categories:
+        names = ', '.join(category.keypoint_names)
+        click.echo(f'  {category.name}: {len(category.keypoint_names)} keypoints: {names}')
+    for loss in losses(annotations, target_format):
+        click.echo(f'Not in {target_format}: {loss}')
