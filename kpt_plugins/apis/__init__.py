@@ -1,5 +1,14 @@
 """What is called from Python."""
 
 from .config_lookup import config_folder, find_config, shipped_configs
+from .few_shot_inferencer import FewShotInferencer
+from .support_set import Support, SupportSet
 
-__all__ = ['config_folder', 'find_config', 'shipped_configs']
+__all__ = [
+    'FewShotInferencer',
+    'Support',
+    'SupportSet',
+    'config_folder',
+    'find_config',
+    'shipped_configs',
+]

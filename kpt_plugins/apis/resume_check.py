@@ -9,6 +9,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from .config_text import plain_value
 from .model_loading import build_model
 
 
@@ -49,20 +50,10 @@ def model_part(text: Any) -> Any:
     try:
         for statement in ast.parse(text).body:
             if isinstance(statement, ast.Assign) and statement.targets[0].id == 'model':
-                return _value(statement.value)
+                return plain_value(statement.value)
     except (AttributeError, SyntaxError, TypeError, ValueError):
         pass
     return None
-
-
-def _value(node: ast.expr) -> Any:
-    if isinstance(node, ast.Call) and node.func.id == 'dict' and not node.args:
-        return {keyword.arg: _value(keyword.value) for keyword in node.keywords}
-    if isinstance(node, ast.Dict):
-        return {_value(k): _value(v) for k, v in zip(node.keys, node.values, strict=True)}
-    if isinstance(node, (ast.List, ast.Tuple)):
-        return [_value(item) for item in node.elts]
-    return ast.literal_eval(node)
 
 
 def differing_keys(one: Any, other: Any, path: str = 'model') -> Iterator[str]:

@@ -162,7 +162,7 @@ def build_category(
     title = f'category {record["id"]} ({record["name"]})'
     keypoints = np.stack([instance.keypoints for instance in instances])
     num_keypoints = keypoints.shape[1]
-    mean_pose, mean_size = _mean_pose(keypoints, np.stack([i.box for i in instances]))
+    mean_pose, mean_size = average_pose(keypoints, np.stack([i.box for i in instances]))
     try:
         skeleton = normalize_links(record.get('skeleton'), num_keypoints, base)
     except ValueError as error:
@@ -188,8 +188,17 @@ def build_category(
     )
 
 
-def _mean_pose(keypoints: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean pose (K, 2) in box coordinates and mean box size (2,) from (N, K, 3) and (N, 4)."""
+def average_pose(keypoints: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean pose of instances, from what each of them shows.
+
+    Args:
+        keypoints: (N, K, 3), x, y in pixels and visibility 0 or 1.
+        boxes: (N, 4), x1, y1, x2, y2 in pixels.
+
+    Returns:
+        Mean pose (K, 2) in box coordinates, NaN for keypoints that none shows, and mean box size
+        (2,) in pixels.
+    """
     size = boxes[:, 2:] - boxes[:, :2]
     relative = (keypoints[..., :2] - boxes[:, None, :2]) / size[:, None]
     visible = keypoints[..., 2:]

@@ -1,0 +1,216 @@
+"""Predictions, as small objects and in the forms that other tools take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from mmengine.structures import InstanceData
+from mmpose.structures import PoseDataSample
+
+from kpt_plugins.annotation_formats import (
+    AnnotatedImage,
+    AnnotationSet,
+    KeypointCategory,
+    KeypointInstance,
+)
+
+
+@dataclass
+class PredictedInstance:
+    """The keypoints of one object.
+
+    Attributes:
+        keypoints: ``float32 array (K, 2)``, x, y in pixels of the image.
+        scores: ``float32 array (K,)``, confidence in [0, 1]; 0 for keypoints that no support shows.
+        bbox: ``float32 array (4,)``, the box it was looked for in, x1, y1, x2, y2 in pixels.
+        bbox_score: Of the detector, 1 where the box was given.
+        shown: ``bool array (K,)``, which keypoints any support shows. Coordinates of the others
+            mean nothing.
+    """
+
+    keypoints: np.ndarray
+    scores: np.ndarray
+    bbox: np.ndarray
+    bbox_score: float
+    shown: np.ndarray
+
+    @property
+    def score(self) -> float:
+        """Mean confidence of the keypoints that a support shows."""
+        return float(self.scores[self.shown].mean())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields that MMPose's inferencers give, as plain numbers."""
+        return dict(
+            keypoints=self.keypoints.tolist(),
+            keypoint_scores=self.scores.tolist(),
+            bbox=self.bbox.tolist(),
+            bbox_score=float(self.bbox_score),
+        )
+
+
+@dataclass
+class ImageResult:
+    """What was predicted in an image or a frame of a video.
+
+    Attributes:
+        name: Of the input, see :class:`~kpt_plugins.apis.inference_inputs.Frame`.
+        category: Names and skeleton of the keypoints.
+        width, height: Of the image in pixels.
+        instances: Found objects.
+        frame: Place in the video, from 0; None for a still image.
+        error: Why there is no prediction; None where all went well.
+        visualization: The drawing, ``uint8 array (H, W, 3)``, BGR, if it was asked for.
+    """
+
+    name: str
+    category: KeypointCategory
+    width: int = 0
+    height: int = 0
+    instances: list[PredictedInstance] = field(default_factory=list)
+    frame: int | None = None
+    error: str | None = None
+    visualization: np.ndarray | None = field(default=None, repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All but the drawing, as plain values that JSON can hold."""
+        return dict(
+            name=self.name,
+            frame=self.frame,
+            width=self.width,
+            height=self.height,
+            category=self.category.name,
+            keypoint_names=list(self.category.keypoint_names),
+            skeleton=[list(link) for link in self.category.skeleton],
+            instances=[instance.to_dict() for instance in self.instances],
+            error=self.error,
+        )
+
+    def to_data_sample(self) -> PoseDataSample:
+        """The prediction as MMPose's models give it: ``pred_instances`` with ``keypoints``
+        (N, K, 2), ``keypoint_scores`` (N, K), ``keypoints_visible`` (N, K), ``bboxes`` (N, 4) and
+        ``bbox_scores`` (N,)."""
+        size = len(self.category.keypoint_names)
+        each = self.instances
+        scores = np.array([i.scores for i in each], np.float32).reshape(-1, size)
+        sample = PoseDataSample(
+            metainfo=dict(
+                img_path=self.name,
+                ori_shape=(self.height, self.width),
+                category_name=self.category.name,
+                keypoint_names=list(self.category.keypoint_names),
+                skeleton=list(self.category.skeleton),
+                flip_pairs=list(self.category.flip_pairs),
+            )
+        )
+        sample.pred_instances = InstanceData(
+            keypoints=np.array([i.keypoints for i in each], np.float32).reshape(-1, size, 2),
+            keypoint_scores=scores,
+            keypoints_visible=scores.copy(),
+            bboxes=np.array([i.bbox for i in each], np.float32).reshape(-1, 4),
+            bbox_scores=np.array([i.bbox_score for i in each], np.float32),
+        )
+        return sample
+
+
+def to_annotation_set(results: Sequence[ImageResult]) -> AnnotationSet:
+    """Predictions as annotations with scores, for the writers of annotation formats.
+
+    Keypoints that no support shows are absent. Inputs that failed are left out; frames of a video
+    are named ``VIDEO/000012.jpg``.
+    """
+    categories, images = {}, []
+    for result in results:
+        if result.error is not None:
+            continue
+        categories[result.category.name] = result.category
+        instances = []
+        for each in result.instances:
+            visibility = 2.0 * each.shown[:, None]
+            x1, y1, x2, y2 = each.bbox.tolist()
+            instances.append(
+                KeypointInstance(
+                    result.category.name,
+                    np.concatenate([each.keypoints, visibility], axis=1),
+                    (x1, y1, x2 - x1, y2 - y1),
+                    each.scores,
+                )
+            )
+        images.append(AnnotatedImage(_file_name(result), result.width, result.height, instances))
+    return AnnotationSet(list(categories.values()), images)
+
+
+def to_coco(results: Sequence[ImageResult]) -> dict[str, Any]:
+    """Predictions as a COCO keypoint file, which is read as annotations, and whose ``annotations``
+    are COCO results too: each has ``score``, the mean confidence, beside ``keypoint_scores``.
+
+    Args:
+        results: Of one category. Inputs that failed are left out.
+
+    Returns:
+        The content of the JSON file. Links count from 1, as in COCO and said in
+        ``info.skeleton_base``; keypoints that no support shows have visibility 0.
+    """
+    data = dict(
+        info=dict(description='Predicted by kpt_plugins', skeleton_base=1),
+        images=[],
+        annotations=[],
+        categories=[],
+    )
+    for result in results:
+        if result.error is not None:
+            continue
+        if not data['categories']:
+            data['categories'].append(_coco_category(result.category))
+        image = dict(
+            id=len(data['images']) + 1,
+            file_name=_file_name(result),
+            width=result.width,
+            height=result.height,
+        )
+        if result.frame is not None:
+            image.update(video=result.name, frame_id=result.frame)
+        data['images'].append(image)
+        for each in result.instances:
+            annotation_id = len(data['annotations']) + 1
+            data['annotations'].append(_coco_annotation(each, annotation_id, image['id']))
+    return data
+
+
+def _file_name(result: ImageResult) -> str:
+    name = result.name.replace('\\', '/')
+    return name if result.frame is None else f'{name}/{result.frame:06d}.jpg'
+
+
+def _coco_category(category: KeypointCategory) -> dict[str, Any]:
+    return dict(
+        id=1,
+        name=category.name,
+        supercategory='',
+        keypoints=list(category.keypoint_names),
+        skeleton=[[a + 1, b + 1] for a, b in category.skeleton],
+        flip_pairs=[list(pair) for pair in category.flip_pairs],
+    )
+
+
+def _coco_annotation(
+    instance: PredictedInstance, annotation_id: int, image_id: int
+) -> dict[str, Any]:
+    x1, y1, x2, y2 = (round(value, 2) for value in instance.bbox.tolist())
+    points = np.concatenate([instance.keypoints.round(2), np.full((len(instance.shown), 1), 2)], 1)
+    points[~instance.shown] = 0
+    return dict(
+        id=annotation_id,
+        image_id=image_id,
+        category_id=1,
+        bbox=[x1, y1, x2 - x1, y2 - y1],
+        area=(x2 - x1) * (y2 - y1),
+        iscrowd=0,
+        num_keypoints=int(instance.shown.sum()),
+        keypoints=[round(value, 2) for value in points.ravel().tolist()],
+        keypoint_scores=[round(value, 4) for value in instance.scores.tolist()],
+        score=round(instance.score, 4),
+    )
