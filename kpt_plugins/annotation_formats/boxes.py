@@ -1,8 +1,10 @@
-"""Boxes around instances."""
+"""Boxes around instances and images."""
 
 from __future__ import annotations
 
-from .records import ABSENT, KeypointInstance
+import numpy as np
+
+from .records import ABSENT, AnnotatedImage, KeypointInstance
 
 Box = tuple[float, float, float, float]
 
@@ -28,3 +30,19 @@ def clip_box(box: Box, width: float, height: float) -> Box | None:
     x1, y1 = max(0.0, box[0]), max(0.0, box[1])
     x2, y2 = min(width, box[0] + box[2]), min(height, box[1] + box[3])
     return (x1, y1, x2 - x1, y2 - y1) if x2 > x1 and y2 > y1 else None
+
+
+def outside_image(instance: KeypointInstance, image: AnnotatedImage) -> np.ndarray:
+    """Which labelled keypoints lie outside an image of known size, ``bool array (K,)``."""
+    xy, labelled = instance.keypoints[:, :2], instance.keypoints[:, 2] != ABSENT
+    return labelled & ((xy < 0) | (xy > (image.width, image.height))).any(axis=1)
+
+
+def box_around_rotated(box: Box, degrees: float, pivot: tuple[float, float]) -> Box:
+    """The upright box around a box that is turned clockwise about a point, in pixels."""
+    x, y, width, height = box
+    corners = np.array([(x, y), (x + width, y), (x, y + height), (x + width, y + height)]) - pivot
+    sine, cosine = np.sin(np.radians(degrees)), np.cos(np.radians(degrees))
+    turned = corners @ np.array([[cosine, sine], [-sine, cosine]]) + pivot
+    low, high = turned.min(axis=0).tolist(), turned.max(axis=0).tolist()
+    return low[0], low[1], high[0] - low[0], high[1] - low[1]

@@ -1,10 +1,10 @@
 """COCO keypoints, one JSON file (the format of person_keypoints_val2017.json).
 
 Holds everything of the neutral form; scores are the field `keypoint_scores` of an annotation.
-Written are the names, the links (counted from 1 as COCO does, and said so in
-`info.skeleton_base`), the pairs that a mirror exchanges (`flip_pairs`, counted from 0, a field
-that :class:`~kpt_plugins.datasets.CocoKeypointDataset` reads), `num_keypoints` and `area` (that of
-the box). An instance without a box gets the extent of its keypoints: no data set reads it without.
+Written are the names, the links (counted from 1 as COCO does, and said so in `info.skeleton_base`),
+the pairs that a mirror exchanges (`flip_pairs`, counted from 0, a field that
+:class:`~kpt_plugins.datasets.CocoKeypointDataset` reads), `num_keypoints` and `area` (that of the
+box). An instance without a box gets the extent of its keypoints: no data set reads it without.
 
 Left out in reading: segmentations, crowds (`iscrowd`), licences, and categories without keypoints.
 Images that the file lists more than once become one. Whether links count from 0 or from 1 is
@@ -41,7 +41,7 @@ from .records import (
     KeypointInstance,
 )
 
-HOLDS = frozenset({'skeleton', 'flip pairs', 'names', 'boxes', 'hidden', 'scores', 'sizes'})
+LOSES = frozenset({'boxless'})
 
 
 def outputs(annotations: AnnotationSet, path: Path) -> list[Path]:

@@ -1,7 +1,8 @@
 """Reading and writing annotations in any of the formats, and what each of them loses.
 
-A format is a module with `HOLDS` (what of the neutral form it can hold), `read(path, images)`,
-`write(annotations, path, images)` and `outputs(annotations, path)` (the files that it would write).
+A format is a module with `LOSES` (what of the neutral form it cannot hold, by the keys of
+`_content`), `read(path, images)`, `write(annotations, path, images)` and
+`outputs(annotations, path)` (the files that it would write).
 Optional packages are imported by the function that needs them.
 """
 
@@ -12,13 +13,19 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from . import coco
-from .boxes import box_of
+from . import coco, label_studio, labelme, yolo_pose
+from .boxes import box_of, outside_image
 from .conform import conform
 from .detect import detect_format
-from .records import HIDDEN, AnnotationSet, KeypointCategory
+from .image_files import relative_name
+from .records import HIDDEN, AnnotatedImage, AnnotationSet, KeypointCategory, KeypointInstance
 
-FORMATS: dict[str, ModuleType] = {'coco': coco}
+FORMATS: dict[str, ModuleType] = {
+    'coco': coco,
+    'label-studio': label_studio,
+    'labelme': labelme,
+    'yolo': yolo_pose,
+}
 """The modules by the name of their format."""
 
 
@@ -83,7 +90,7 @@ def write_annotations(
     """
     path = Path(path)
     module = _module(format)
-    annotations = _known_instances(annotations)
+    annotations = _writable(annotations)
     for output in module.outputs(annotations, path):
         output.parent.mkdir(parents=True, exist_ok=True)
     module.write(annotations, path, images)
@@ -95,7 +102,7 @@ def output_files(annotations: AnnotationSet, path: str | Path, format: str) -> l
     Raises:
         ValueError: As :func:`write_annotations`.
     """
-    return _module(format).outputs(_known_instances(annotations), Path(path))
+    return _module(format).outputs(_writable(annotations), Path(path))
 
 
 def losses(annotations: AnnotationSet, format: str) -> list[str]:
@@ -104,8 +111,8 @@ def losses(annotations: AnnotationSet, format: str) -> list[str]:
     Raises:
         ValueError: If the format is unknown.
     """
-    missing = set(_content(annotations)) - _module(format).HOLDS
-    return [words for what, words in _content(annotations).items() if what in missing]
+    lost = _module(format).LOSES | {'known'}
+    return [words for what, words in _content(annotations).items() if what in lost]
 
 
 def _module(format: str) -> ModuleType:
@@ -116,40 +123,49 @@ def _module(format: str) -> ModuleType:
 
 def _content(annotations: AnnotationSet) -> dict[str, str]:
     """What annotations hold, and how its loss is said."""
-    instances = [instance for image in annotations.images for instance in image.instances]
-    count = len(instances)
-    hidden = sum(int((i.keypoints[:, 2] == HIDDEN).sum()) for i in instances)
-    boxless = sum(i.bbox is None for i in instances)
+    found = [(image, instance) for image in annotations.images for instance in image.instances]
+    instances = [instance for _, instance in found]
+    all_pairs = [category.flip_pairs for category in annotations.categories]
+    of_all = f'of {len(instances)} instances'
     empty = sum(box_of(i) is None for i in instances)
+    boxless = sum(i.bbox is None for i in instances) - empty
+    boxes = sum(i.bbox is not None for i in instances)
+    hidden = sum(int((i.keypoints[:, 2] == HIDDEN).sum()) for i in instances)
+    outside = sum(_count_outside(image, instance) for image, instance in found)
     scored = sum(i.scores is not None for i in instances)
-    content = {
-        'names': 'names and order of the keypoints',
-        'sizes': 'sizes of the images',
-        'known': f'{empty} of {count} instances, which have neither a box nor a keypoint',
-        'skeleton': 'links of the skeleton',
-        'flip pairs': 'pairs that a mirror exchanges',
-        'boxes': f'boxes of {count - boxless} of {count} instances',
-        'boxless': f'{boxless} of {count} instances have no box: the extent of their keypoints '
-        f'is written',
-        'hidden': f'{hidden} hidden keypoints are written as visible',
-        'scores': f'scores of {scored} of {count} instances',
-    }
-    there = {
-        'names': True,
-        'sizes': any(image.width for image in annotations.images),
-        'known': empty,
-        'skeleton': any(category.skeleton for category in annotations.categories),
-        'flip pairs': any(category.flip_pairs for category in annotations.categories),
-        'boxes': count - boxless,
-        'boxless': boxless - empty,
-        'hidden': hidden,
-        'scores': scored,
-    }
-    return {what: words for what, words in content.items() if there[what]}
+    content = [
+        ('known', empty, f'{empty} {of_all}, which have neither a box nor a keypoint'),
+        ('names', 1, 'names of absent keypoints and order of all; --categories restores them'),
+        ('skeleton', any(c.skeleton for c in annotations.categories), 'links of the skeleton'),
+        ('flip pairs', any(all_pairs), 'pairs that a mirror exchanges'),
+        (
+            'differing flip pairs',
+            any(pairs != all_pairs[0] for pairs in all_pairs),
+            'pairs that a mirror exchanges, since they differ between the categories',
+        ),
+        ('boxes', boxes, f'boxes of {boxes} {of_all}'),
+        (
+            'boxless',
+            boxless,
+            f'{boxless} {of_all} have no box: the extent of their keypoints is it',
+        ),
+        ('hidden', hidden, f'{hidden} hidden keypoints are visible now'),
+        ('outside', outside, f'{outside} keypoints outside their image'),
+        ('scores', scored, f'scores of {scored} {of_all}'),
+        ('sizes', any(image.width for image in annotations.images), 'sizes of the images'),
+    ]
+    return {what: words for what, there, words in content if there}
 
 
-def _known_instances(annotations: AnnotationSet) -> AnnotationSet:
-    """The annotations without instances of which nothing is known."""
+def _count_outside(image: AnnotatedImage, instance: KeypointInstance) -> int:
+    """Number of labelled keypoints outside their image, 0 where its size is not known."""
+    return 0 if image.width is None else int(outside_image(instance, image).sum())
+
+
+def _writable(annotations: AnnotationSet) -> AnnotationSet:
+    """The annotations without instances of which nothing is known, their file names checked."""
+    for image in annotations.images:
+        relative_name(image.file_name, None, 'file_name')
     images = [
         replace(image, instances=[i for i in image.instances if box_of(i) is not None])
         for image in annotations.images

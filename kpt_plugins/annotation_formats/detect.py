@@ -46,6 +46,8 @@ def _of_file(path: Path) -> str | None:
         start = file.read(64).removeprefix(b'\xef\xbb\xbf').lstrip()
     if start.startswith(b'\x89HDF'):
         return 'sleap' if path.suffix == '.slp' else 'deeplabcut-h5'
+    if start.startswith(b'PK'):
+        raise ValueError(f'{path}: a ZIP archive; unpack it and give the file or folder in it')
     if start.startswith(b'<'):
         return 'cvat'
     if start.startswith(b'scorer'):

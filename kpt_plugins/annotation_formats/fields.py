@@ -82,5 +82,5 @@ def pixels(value: object, where: str) -> int:
 def fraction(value: float, where: str, whole: float = 1.0) -> float:
     """A share of `whole` as a fraction, if it is within [0, whole] up to one hundredth of it."""
     if not -0.01 * whole <= value <= 1.01 * whole:
-        raise wrong(value, where, f'0 to {whole:g}')
+        raise ValueError(f'{where}: {value:g}, expected 0 to {whole:g}')
     return value / whole

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os.path as osp
 import re
+import struct
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -64,15 +65,12 @@ def read_size(path: str | Path) -> tuple[int, int]:
         raise FileNotFoundError(f'{path}: there is no such image, and its size is needed')
     try:
         with Image.open(path) as image:
-            width, height = image.size
-            lies = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+            (width, height), exif = image.size, image.info.get('exif') or b''
     except UnidentifiedImageError as error:
         raise ValueError(f'{path}: not an image that can be read') from error
-    except Image.DecompressionBombError as error:
-        raise ValueError(f'{path}: {error}') from error
-    except OSError as error:
+    except (Image.DecompressionBombError, OSError) as error:
         raise ValueError(f'{path}: not an image that can be read ({error})') from error
-    return (height, width) if lies else (width, height)
+    return (height, width) if _orientation(exif) in (5, 6, 7, 8) else (width, height)
 
 
 def with_sizes(annotations: AnnotationSet, images: str | Path | None) -> AnnotationSet:
@@ -94,3 +92,16 @@ def with_sizes(annotations: AnnotationSet, images: str | Path | None) -> Annotat
             image = replace(image, width=width, height=height)
         sized.append(image)
     return AnnotationSet(annotations.categories, sized)
+
+
+def _orientation(data: bytes) -> int:
+    """EXIF orientation, 1 where it is not stated or cannot be read.
+
+    `Image.getexif` would decode all of a PNG for it.
+    """
+    exif = Image.Exif()
+    try:
+        exif.load(data)
+        return exif.get(_ORIENTATION, 1)
+    except (SyntaxError, ValueError, TypeError, OSError, struct.error):
+        return 1
