@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from . import coco, label_studio, labelme, yolo_pose
+from . import coco, cvat, label_studio, labelme, yolo_pose
 from .boxes import box_of, outside_image
 from .conform import conform
 from .detect import detect_format
@@ -22,6 +22,7 @@ from .records import HIDDEN, AnnotatedImage, AnnotationSet, KeypointCategory, Ke
 
 FORMATS: dict[str, ModuleType] = {
     'coco': coco,
+    'cvat': cvat,
     'label-studio': label_studio,
     'labelme': labelme,
     'yolo': yolo_pose,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-NAMES = ('coco', 'label-studio', 'labelme', 'yolo')
+NAMES = ('coco', 'cvat', 'label-studio', 'labelme', 'yolo')
 """The formats; a copy of those of `annotation_formats`, whose import is slow."""
 
 
