@@ -1,7 +1,7 @@
 """Keypoints from little annotation: methods and tools that plug into MMPose 1.x.
 
-Importing this package registers every dataset, transform, model, hook and metric in MMPose's
-registries, so a config needs only ``custom_imports = dict(imports=['kpt_plugins'])``.
+Importing this package registers every dataset, transform, model, hook, metric and inferencer in
+MMPose's registries, so a config needs only ``custom_imports = dict(imports=['kpt_plugins'])``.
 """
 
 from . import compat
@@ -10,6 +10,7 @@ from . import compat
 compat.apply()
 
 from . import (  # noqa: E402
+    apis,
     codecs,
     datasets,
     engine,
@@ -22,6 +23,7 @@ from .version import __version__  # noqa: E402
 
 __all__ = [
     '__version__',
+    'apis',
     'codecs',
     'compat',
     'datasets',

@@ -24,6 +24,8 @@ def plain_value(node: ast.expr) -> Any:
         AttributeError, TypeError, ValueError: If it is made of anything else.
     """
     if isinstance(node, ast.Call) and node.func.id == 'dict' and not node.args:
+        if any(keyword.arg is None for keyword in node.keywords):
+            raise ValueError('dict(**values)')
         return {keyword.arg: plain_value(keyword.value) for keyword in node.keywords}
     if isinstance(node, ast.Dict):
         keys = map(plain_value, node.keys)
@@ -63,7 +65,9 @@ def checkpoint_config(
     found = {}
     try:
         for statement in ast.parse(text).body:
-            name = statement.targets[0].id if isinstance(statement, ast.Assign) else None
+            if not isinstance(statement, ast.Assign):
+                continue
+            name = getattr(statement.targets[0], 'id', None)
             if name in entries:
                 found[name] = plain_value(statement.value)
     except (AttributeError, RecursionError, SyntaxError, TypeError, ValueError) as error:

@@ -15,22 +15,16 @@ from mmpose.registry import INFERENCERS
 from tqdm import tqdm
 
 from kpt_plugins.models.pose_estimators.few_shot_pose_estimator import to_image
-from kpt_plugins.visualization.instances import draw_instances
 
-from .checkpoint import load_checkpoint_safely
-from .config_text import checkpoint_config
 from .episode_builder import EpisodeBuilder
-from .inference_inputs import Frame, Input, Inputs, Source, find_sources
+from .few_shot_model import load_few_shot_model
+from .inference_inputs import Frame, Input, Inputs
 from .inference_results import ImageResult, PredictedInstance
 from .instance_detector import InstanceDetector
-from .model_loading import build_model, wrong_weights
 from .output_files import ResultWriter
-from .run_config import load_config
+from .query_batches import Query, find_queries, read_batches
 from .support_files import read_supports
 from .support_set import SupportSet, check_boxes
-
-# Images wait until their crops fill a batch; together they are not larger than this.
-_WAITING_PIXELS = 50_000_000
 
 
 @INFERENCERS.register_module()
@@ -79,22 +73,9 @@ class FewShotInferencer:
         show_progress: bool = False,
         allow_pickle: bool = False,
     ) -> None:
-        self.cfg, state = _load(model, weights, allow_pickle)
+        self.cfg, self.model = load_few_shot_model(model, weights, allow_pickle)
         self.builder = EpisodeBuilder(self.cfg)
         self.device = torch.device(device or get_device())
-        self.model = build_model(self.cfg)
-        if not hasattr(self.model, 'encode_support'):
-            raise ValueError(
-                f'{self.cfg.model.type} of {self.cfg.filename or weights} is no few-shot model; '
-                f'detectors go through MMPoseInferencer'
-            )
-        if state is None:
-            print_log('FewShotInferencer: no weights given, the model is random', 'current', 30)
-        else:
-            try:
-                self.model.load_state_dict(state)
-            except RuntimeError as error:
-                raise wrong_weights(error, weights, self.cfg) from error
         self.model.to(self.device)
         self.detector = None
         if det_model is not None:
@@ -216,15 +197,24 @@ class FewShotInferencer:
             )
         if batch_size < 1:
             raise ValueError(f'batch_size={batch_size}, expected at least 1')
-        return self._stream(
-            _with_boxes(inputs, bbox),
-            batch_size,
-            return_vis,
-            ResultWriter(vis_out_dir, pred_out_dir),
-            bool(return_vis or vis_out_dir),
-            dict(draw_bbox=draw_bbox, kpt_thr=kpt_thr),
-            alone=not isinstance(inputs, (list, tuple)),
-        )
+        queries = find_queries(inputs, bbox)
+        alone = len(queries) == 1 and not isinstance(inputs, (list, tuple))
+        batches = read_batches(queries, self._crop, batch_size, alone)
+        total = None if any(source.is_video for source, _ in queries) else len(queries)
+
+        def run() -> Iterator[ImageResult]:
+            bar = tqdm(total=total, unit='image', disable=not self.show_progress)
+            with bar, ResultWriter(vis_out_dir, pred_out_dir) as writer:
+                for query, result in self._predict_batches(batches, batch_size):
+                    if query.frame is not None and (return_vis or vis_out_dir):
+                        result.visualization = result.draw(query.frame.image, draw_bbox, kpt_thr)
+                    writer.write(result, query.frame.fps if query.frame else None)
+                    if not return_vis:
+                        result.visualization = None
+                    bar.update()
+                    yield result
+
+        return run()
 
     def __call__(
         self,
@@ -258,61 +248,7 @@ class FewShotInferencer:
             drawings = [] if result.visualization is None else [result.visualization]
             yield dict(predictions=[prediction], visualization=drawings)
 
-    def _stream(
-        self,
-        sources: list[tuple[Source, Any]],
-        batch_size: int,
-        return_vis: bool,
-        writer: ResultWriter,
-        draw: bool,
-        style: dict,
-        alone: bool,
-    ) -> Iterator[ImageResult]:
-        alone = alone and len(sources) == 1
-        total = None if any(source.is_video for source, _ in sources) else len(sources)
-        with writer, tqdm(total=total, unit='image', disable=not self.show_progress) as progress:
-            for batch in self._batches(sources, batch_size, alone):
-                for frame, result in self._predict_batch(batch, batch_size):
-                    drawing = None
-                    if draw and result.error is None:
-                        drawing = draw_result(frame.image, result, **style)
-                    writer.write(result, drawing, frame.fps if frame else None)
-                    result.visualization = drawing if return_vis else None
-                    progress.update()
-                    yield result
-
-    def _batches(
-        self, sources: list[tuple[Source, Any]], batch_size: int, alone: bool
-    ) -> Iterator[list[tuple[Frame | None, Any]]]:
-        """Lists of (frame, crops and samples) or of (None, failed result)."""
-        batch, crops, pixels, anything = [], 0, 0, False
-        for source, boxes in sources:
-            for frame, content in self._read(source, boxes):
-                if isinstance(content, Exception):
-                    if alone and not anything:
-                        raise content
-                    content = self._failure(source.name, content)
-                    frame = None
-                else:
-                    crops += len(content)
-                    pixels += frame.image.size // 3
-                anything = True
-                batch.append((frame, content))
-                if crops >= batch_size or pixels >= _WAITING_PIXELS:
-                    yield batch
-                    batch, crops, pixels = [], 0, 0
-        if batch:
-            yield batch
-
-    def _read(self, source: Source, boxes: Any) -> Iterator[tuple[Frame | None, Any]]:
-        """Frames with their crops, or an error of a kind that a user's input causes."""
-        try:
-            for frame in source.frames():
-                yield frame, self._crop(frame, boxes)
-        except (OSError, ValueError) as error:
-            yield None, error
-
-    def _crop(self, frame: Frame, boxes: Any) -> list[tuple]:
+    def _crop(self, frame: Frame, boxes: Sequence | None) -> list[tuple]:
         """(crop, sample, score of the box) of every object in an image."""
         height, width = frame.image.shape[:2]
         if boxes is None and self.detector is not None:
@@ -326,22 +262,25 @@ class FewShotInferencer:
             for box, score in zip(boxes, scores, strict=True)
         ]
 
-    def _predict_batch(
-        self, batch: list[tuple[Frame | None, Any]], batch_size: int
-    ) -> Iterator[tuple[Frame | None, ImageResult]]:
-        crops = [crop for frame, content in batch if frame for crop in content]
-        instances = []
-        for start in range(0, len(crops), batch_size):
-            instances += self._predict_crops(crops[start : start + batch_size])
-        found = iter(instances)
-        for frame, content in batch:
-            if frame is None:
-                yield None, content
-                continue
-            height, width = frame.image.shape[:2]
-            own = [next(found) for _ in content]
-            category = self.support.category
-            yield frame, ImageResult(frame.name, category, width, height, own, frame.index)
+    def _predict_batches(
+        self, batches: Iterator[list[Query]], batch_size: int
+    ) -> Iterator[tuple[Query, ImageResult]]:
+        category = self.support.category
+        for batch in batches:
+            crops = [crop for query in batch for crop in query.crops]
+            found = []
+            for start in range(0, len(crops), batch_size):
+                found += self._predict_crops(crops[start : start + batch_size])
+            for query in batch:
+                result = ImageResult(query.name, category)
+                if query.error is not None:
+                    result.error = str(query.error)
+                    print_log(f'no prediction: {query.error}', 'current', 30)
+                else:
+                    own, found = found[: len(query.crops)], found[len(query.crops) :]
+                    result.height, result.width = query.frame.image.shape[:2]
+                    result.instances, result.frame = own, query.frame.index
+                yield query, result
 
     @torch.no_grad()
     def _predict_crops(self, crops: list[tuple]) -> list[PredictedInstance]:
@@ -364,59 +303,3 @@ class FewShotInferencer:
     def _normalise(self, images: torch.Tensor) -> torch.Tensor:
         """Crops (..., 3, H, W) as the model takes them, on its device."""
         return self.model.data_preprocessor(dict(inputs=images, data_samples=None))['inputs']
-
-    def _failure(self, name: str, error: Exception) -> ImageResult:
-        print_log(f'no prediction: {error}', 'current', 30)
-        return ImageResult(name, self.support.category, error=str(error))
-
-
-def draw_result(
-    image: np.ndarray, result: ImageResult, draw_bbox: bool = False, kpt_thr: float = 0.0
-) -> np.ndarray:
-    """Draw a result over its image ``uint8 array (H, W, 3)``, BGR; see
-    :func:`~kpt_plugins.visualization.instances.draw_instances`."""
-    each = result.instances
-    return draw_instances(
-        image,
-        [instance.keypoints for instance in each],
-        [instance.scores for instance in each],
-        [instance.shown for instance in each],
-        np.array(result.category.skeleton, dtype=np.int64).reshape(-1, 2),
-        [instance.bbox for instance in each] if draw_bbox else None,
-        kpt_thr,
-    )
-
-
-def _load(
-    model: str | Path | Config | dict | None, weights: str | Path | None, allow_pickle: bool
-) -> tuple[Config, dict | None]:
-    """Config and state dict, the latter None without weights."""
-    if model is None and weights is None:
-        raise ValueError('model=None, weights=None: expected a checkpoint, or a config, or both')
-    checkpoint = None
-    if weights is not None:
-        checkpoint = load_checkpoint_safely(weights, 'cpu', allow_pickle)
-    if model is None:
-        entries = ('default_scope', 'model', 'test_dataloader')
-        cfg = checkpoint_config(checkpoint, weights, entries)
-    elif isinstance(model, (str, Path)):
-        cfg = load_config(model)
-    else:
-        cfg = Config(dict(model)) if isinstance(model, dict) else model
-    if not cfg.get('model'):
-        raise ValueError(f'{cfg.filename or weights}: the config has no model')
-    return cfg, checkpoint and checkpoint.get('state_dict', checkpoint)
-
-
-def _with_boxes(inputs: Inputs, bbox: Sequence | None) -> list[tuple[Source, Any]]:
-    """Sources with their boxes."""
-    if bbox is None or not isinstance(inputs, (list, tuple)):
-        return [(source, bbox) for source in find_sources(inputs)]
-    if len(bbox) != len(inputs):
-        raise ValueError(
-            f'bbox: {len(bbox)} for {len(inputs)} inputs, expected for each a box, boxes or None'
-        )
-    sources = find_sources(inputs)
-    if len(sources) != len(inputs):
-        raise ValueError('bbox: folders and patterns in a list of inputs cannot have boxes')
-    return list(zip(sources, bbox, strict=True))

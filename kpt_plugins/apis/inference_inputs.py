@@ -87,15 +87,23 @@ def find_sources(inputs: Inputs) -> list[Source]:
         FileNotFoundError: If a single path does not exist, a folder holds no image, or nothing
             matches a pattern. A missing file of a list is found when it is read.
         TypeError: If it is something else.
+        ValueError: If a list is empty, or a camera has no number.
     """
     if isinstance(inputs, (list, tuple)):
         if not inputs:
             raise ValueError('inputs: the list is empty, expected images')
-        return [s for number, each in enumerate(inputs) for s in _find(each, number, False)]
-    return _find(inputs, 0, True)
+        return [s for n, each in enumerate(inputs) for s in find_item(each, n, alone=False)]
+    return find_item(inputs)
 
 
-def _find(item: Input, number: int, alone: bool) -> list[Source]:
+def find_item(item: Input, number: int = 0, alone: bool = True) -> list[Source]:
+    """The sources of one input; see :func:`find_sources`.
+
+    Args:
+        item: Anything but a list.
+        number: Its place, the name of an array.
+        alone: Whether a missing file is an error now, and not when it is read.
+    """
     if isinstance(item, np.ndarray):
         return [Source(f'{number:06d}', item)]
     if not isinstance(item, (str, Path)):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,8 @@ from kpt_plugins.annotation_formats import (
     KeypointCategory,
     KeypointInstance,
 )
+from kpt_plugins.engine.hooks.safe_checkpoint_hook import write_atomically
+from kpt_plugins.visualization.instances import draw_instances
 
 
 @dataclass
@@ -87,6 +91,20 @@ class ImageResult:
             skeleton=[list(link) for link in self.category.skeleton],
             instances=[instance.to_dict() for instance in self.instances],
             error=self.error,
+        )
+
+    def draw(self, image: np.ndarray, draw_bbox: bool = False, kpt_thr: float = 0.0) -> np.ndarray:
+        """Draw the result over its image ``uint8 array (H, W, 3)``, BGR, see
+        :func:`~kpt_plugins.visualization.instances.draw_instances`."""
+        each = self.instances
+        return draw_instances(
+            image,
+            [instance.keypoints for instance in each],
+            [instance.scores for instance in each],
+            [instance.shown for instance in each],
+            np.array(self.category.skeleton, dtype=np.int64).reshape(-1, 2),
+            [instance.bbox for instance in each] if draw_bbox else None,
+            kpt_thr,
         )
 
     def to_data_sample(self) -> PoseDataSample:
@@ -178,6 +196,18 @@ def to_coco(results: Sequence[ImageResult]) -> dict[str, Any]:
             annotation_id = len(data['annotations']) + 1
             data['annotations'].append(_coco_annotation(each, annotation_id, image['id']))
     return data
+
+
+def write_coco(path: str | Path, results: Sequence[ImageResult]) -> Path:
+    """Write :func:`to_coco` as a JSON file, complete or not at all, and return its path.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, json.dumps(to_coco(results)) + '\n')
+    return path
 
 
 def _file_name(result: ImageResult) -> str:

@@ -72,12 +72,12 @@ class ResultWriter:
     def __exit__(self, *_: object) -> None:
         self._finish_video()
 
-    def write(self, result: ImageResult, drawing: np.ndarray | None, fps: float | None) -> None:
+    def write(self, result: ImageResult, fps: float | None) -> None:
         """Write a result. Frames of a video must follow each other.
 
         Args:
-            result: A failed one leaves no file.
-            drawing: ``uint8 array (H, W, 3)``, BGR, needed where there is a folder of drawings.
+            result: With its ``visualization`` where there is a folder of drawings. A failed one
+                leaves no file.
             fps: Frames a second of the result's video.
 
         Raises:
@@ -87,6 +87,7 @@ class ResultWriter:
             self._finish_video()
         if result.error is not None:
             return
+        drawing = result.visualization
         instances = [instance.to_dict() for instance in result.instances]
         if result.frame is not None:
             self._video_name = result.name

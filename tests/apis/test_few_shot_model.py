@@ -1,0 +1,56 @@
+"""Models and configs out of checkpoints."""
+
+import pytest
+import torch
+
+from kpt_plugins.apis.few_shot_model import load_few_shot_model
+from kpt_plugins.apis.run_config import load_config
+from tests.tiny_matcher import write_matcher
+
+
+@pytest.fixture(scope='module')
+def weights(tmp_path_factory):
+    return write_matcher(tmp_path_factory.mktemp('weights') / 'matcher.pth')
+
+
+def test_config_from_the_checkpoint(weights):
+    cfg, model = load_few_shot_model(weights=weights)
+    assert cfg.model.type == 'FewShotPoseEstimator' and not model.training
+    state = torch.load(weights)['state_dict']
+    assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
+
+
+def test_given_config_wins(weights):
+    with pytest.raises(ValueError, match='matcher.pth has not the weights of the model'):
+        load_few_shot_model('fmmp_synth', weights)
+
+
+def test_random_weights_and_config_objects():
+    cfg = load_config('fmmp_synth')
+    assert load_few_shot_model(cfg)[0] is cfg
+    assert load_few_shot_model(cfg.to_dict())[0].model == cfg.model
+
+
+def test_mistakes(weights, tmp_path):
+    with pytest.raises(ValueError, match='expected a checkpoint, or a config'):
+        load_few_shot_model()
+    with pytest.raises(FileNotFoundError, match='no.pth'):
+        load_few_shot_model(weights=tmp_path / 'no.pth')
+    with pytest.raises(ValueError, match='no few-shot model'):
+        load_few_shot_model('coke_synth')
+    bare = tmp_path / 'bare.pth'
+    torch.save(torch.load(weights)['state_dict'], bare)
+    with pytest.raises(ValueError, match='has no config'):
+        load_few_shot_model(weights=bare)
+
+
+class Evil:
+    def __reduce__(self):
+        return (eval, ('1 / 0',))
+
+
+def test_nothing_is_unpickled(tmp_path):
+    path = tmp_path / 'evil.pth'
+    torch.save(dict(state_dict={}, meta=dict(cfg='', more=Evil())), path)
+    with pytest.raises(ValueError, match='could run any code'):
+        load_few_shot_model(weights=path)
