@@ -7,7 +7,7 @@ import sys
 
 import click
 
-COMMANDS: dict[str, str] = {'convert': 'convert', 'predict': 'predict'}
+COMMANDS: dict[str, str] = {'convert': 'convert', 'export': 'export', 'predict': 'predict'}
 """Modules of this package by the command's name; each has its click command as ``command``."""
 
 

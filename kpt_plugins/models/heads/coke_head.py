@@ -146,7 +146,7 @@ class CoKeHead(BaseHead):
             vectors = projected.float().flatten(2)
             # The maps are divided by the length, not the vectors, which are many more numbers.
             scale = vectors.square().sum(dim=1, keepdim=True).clamp(min=1e-24).rsqrt()
-            cosines = torch.bmm(prototypes.expand(len(vectors), -1, -1), vectors) * scale
+            cosines = torch.bmm(prototypes.expand(vectors.shape[0], -1, -1), vectors) * scale
             return cosines.unflatten(2, projected.shape[2:])
 
     def loss(
@@ -233,10 +233,7 @@ class CoKeHead(BaseHead):
             arrays; and, if asked for, a list of ``PixelData`` with ``heatmaps`` (K, h, w).
         """
         test_cfg = test_cfg or {}
-        prototypes = self.bank.prototypes(self._classes(batch_data_samples))
-        if self.clutter is not None:
-            center = self.clutter.center().expand(*prototypes.shape[:-2], 1, -1)
-            prototypes = torch.cat([prototypes, center], dim=-2)
+        prototypes = self.category_prototypes(self._classes(batch_data_samples))
         if test_cfg.get('flip_test', False):
             swapped = list(batch_data_samples[0].metainfo['flip_indices'])
             # The clutter's map, the last one, has no counterpart.
@@ -245,28 +242,43 @@ class CoKeHead(BaseHead):
             maps = (straight + mirrored.flip(-1)[:, swapped]) / 2
         else:
             maps = self._project(feats, prototypes)
-        responses, rest = maps[:, : self.num_keypoints], maps[:, self.num_keypoints :]
-        preds = self._decode(responses, rest, batch_data_samples)
+        preds = self._decode(maps, batch_data_samples)
         if not test_cfg.get('output_heatmaps', False):
             return preds
+        responses = maps[:, : self.num_keypoints]
         return preds, [PixelData(heatmaps=heatmaps) for heatmaps in (1 + responses) / 2]
+
+    def category_prototypes(self, classes: Tensor | None = None) -> Tensor:
+        """Prototypes ([B,] K, D) and, where there is a clutter bank, its centre after them."""
+        prototypes = self.bank.prototypes(classes)
+        if self.clutter is None:
+            return prototypes
+        center = self.clutter.center().expand(*prototypes.shape[:-2], 1, -1)
+        return torch.cat([prototypes, center], dim=-2)
+
+    def locate(self, maps: Tensor, inside: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Keypoints (B, K, 2) in input pixels and scores (B, K).
+
+        Args:
+            maps (Tensor): Cosines (B, K or K + 1, h, w) of :meth:`category_prototypes`.
+            inside (Tensor | None): bool (B, h, w), the cells in which keypoints may lie.
+        """
+        responses, clutter = maps[:, : self.num_keypoints], maps[:, self.num_keypoints :]
+        if inside is not None:
+            responses = responses.masked_fill(~inside[:, None], -torch.inf)
+        keypoints, values, index = self.decoder.locate(responses)
+        if clutter.shape[1]:
+            values = values - clutter.flatten(1).gather(1, index)
+        return keypoints, (values / self.score_temperature).sigmoid()
 
     def _project(self, feats: Sequence[Tensor], prototypes: Tensor) -> Tensor:
         self._check_size(feats[-1])
         return self.respond(self.projection(feats[-1]), prototypes)
 
-    def _decode(
-        self, responses: Tensor, clutter: Tensor, samples: Sequence[PoseDataSample]
-    ) -> list[InstanceData]:
-        """Peaks of cosines (B, K, h, w), scored against those of clutter (B, 0 or 1, h, w)."""
-        inside = self._inside(responses, samples) if self.mask_box else None
-        masked = responses
-        if inside is not None:
-            masked = responses.masked_fill(~inside[:, None], -torch.inf)
-        keypoints, values, index = self.decoder.locate(masked)
-        if clutter.shape[1]:
-            values = values - clutter.flatten(1).gather(1, index)
-        scores = (values / self.score_temperature).sigmoid()
+    def _decode(self, maps: Tensor, samples: Sequence[PoseDataSample]) -> list[InstanceData]:
+        """What :meth:`locate` finds, as instances."""
+        inside = self._inside(maps, samples) if self.mask_box else None
+        keypoints, scores = self.locate(maps, inside)
         arrays = keypoints[:, None].cpu().numpy(), scores[:, None].cpu().numpy()
         return [
             InstanceData(keypoints=points, keypoint_scores=score)

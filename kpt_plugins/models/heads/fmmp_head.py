@@ -14,6 +14,7 @@ from kpt_plugins.models.heads.fmmp_output import FMMPOutput, confidence
 from kpt_plugins.models.layers.deformable_sampling import Tokens
 from kpt_plugins.models.layers.feature_miner import FeatureMiner
 from kpt_plugins.models.layers.point_sampling import sample_features
+from kpt_plugins.models.layers.repeat_rows import repeat_rows
 from kpt_plugins.models.layers.similarity_proposal import SimilarityProposal
 from kpt_plugins.models.layers.sine_encoding import index_encoding, sine_encoding
 
@@ -176,11 +177,11 @@ class FMMPHead(BaseHead):
     def _mine_support(self, layer: int, features: Tensor, state: SupportState) -> Tensor:
         """Mine G support sets with features (B, K, C), B = r G; the result is (B, K, C)."""
         groups, shots, size = state.visible.shape
-        repeat = len(features) // groups
+        repeat = features.shape[0] // groups  # len() would fix the batch of an exported graph
 
         def spread(per_support: Tensor) -> Tensor:
             """(G, S, ...) to (G * S * r, ...)."""
-            return per_support.flatten(0, 1).repeat_interleave(repeat, dim=0)
+            return repeat_rows(per_support.flatten(0, 1), repeat)
 
         per_query = features.view(groups, 1, repeat, size, -1).expand(-1, shots, -1, -1, -1)
         points, visible = spread(state.points), spread(state.visible)
@@ -193,7 +194,7 @@ class FMMPHead(BaseHead):
             ignore=~visible,
         )
         mined = mined.view(groups, shots, repeat, size, -1).transpose(1, 2).flatten(0, 1)
-        return visible_mean(mined, state.visible.repeat_interleave(repeat, dim=0))
+        return visible_mean(mined, repeat_rows(state.visible, repeat))
 
     def predict_query(self, pyramid: Pyramid, state: SupportState) -> FMMPOutput:
         """Locate the supports' keypoints in queries.
@@ -207,14 +208,14 @@ class FMMPHead(BaseHead):
             ValueError: If B is not a multiple of G.
         """
         check_maps(pyramid, self.dims, self.num_levels)
-        repeat, rest = divmod(len(pyramid[0]), len(state.features))
-        if rest:
+        queries, groups = pyramid[0].shape[0], state.features.shape[0]
+        if queries % groups:
             raise ValueError(
-                f'{len(pyramid[0])} queries for {len(state.features)} support sets: expected the '
-                f'same number of queries for each'
+                f'{queries} queries for {groups} support sets: expected the same number for each'
             )
-        references = state.query_references.repeat_interleave(repeat, dim=0)
-        features = state.features.repeat_interleave(repeat, dim=0)
+        repeat = queries // groups
+        references = repeat_rows(state.query_references, repeat)
+        features = repeat_rows(state.features, repeat)
         output = FMMPOutput(points=None)
         # in the precision of coordinates, also where features have less (AMP)
         points = state.points.new_full((*features.shape[:2], 2), 0.5)
@@ -230,7 +231,7 @@ class FMMPHead(BaseHead):
         layers = []
         for index, miner in enumerate(self.query_miners if self.recurrent else ()):
             if index == 0:
-                features = state.mined.repeat_interleave(repeat, dim=0)
+                features = repeat_rows(state.mined, repeat)
             else:
                 features = self._mine_support(index, features, state)
             features = miner(features, self._position(points), points, references, tokens)

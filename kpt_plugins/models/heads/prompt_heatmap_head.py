@@ -114,7 +114,7 @@ class PromptHeatmapHead(BaseModule):
             prompt_maps (Tensor | None): Maps of a backbone with prompts of its own; not used.
         """
         cells = self.map_projection(features)
-        projected = self.prompt_projection(self.decode(levels, len(features)))
+        projected = self.prompt_projection(self.decode(levels, features.shape[0]))
         logits = (projected @ cells.flatten(2)).unflatten(-1, cells.shape[-2:])
         logits = logits / math.sqrt(self.dims)
         if self.activation == 'sigmoid':

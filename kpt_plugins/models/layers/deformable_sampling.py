@@ -33,7 +33,8 @@ def deformable_sampling(
 
     Every head reads a linear projection of its own. Projection and sampling commute, so plain
     PyTorch samples first and projects the few samples instead of the many cells; mmcv's compiled
-    operator, used for CUDA tensors where it is there, samples projected maps.
+    operator, used for CUDA tensors where it is there, samples projected maps. So do ONNX graphs, by
+    ``grid_sample``: they have no ``embedding_bag``, and gathered rows would fill the memory.
 
     Several queries may share one set of maps: a batch of B queries on G sets with ``B = r G`` means
     that queries ``g r .. (g + 1) r - 1`` look at set ``g``.
@@ -49,10 +50,14 @@ def deformable_sampling(
     Returns:
         Tensor: (B, K, N * D).
     """
-    groups, batch = len(tokens.features), len(locations)
+    # no len() here: it would fix the batch of an exported graph
+    groups, batch = tokens.features.shape[0], locations.shape[0]
     if batch % groups:
         raise ValueError(f'{batch} queries cannot share {groups} sets of maps evenly')
-    operator = compiled_operator() if locations.is_cuda else None
+    if torch.onnx.is_in_onnx_export():
+        operator = _grid_operator(tokens.sizes)
+    else:
+        operator = compiled_operator() if locations.is_cuda else None
     if operator is None:
         return _sample_then_project(tokens, locations, weights, projection, bias)
     return _project_then_sample(operator, tokens, locations, weights, projection, bias)
@@ -123,7 +128,7 @@ def _project_then_sample(
     bias: Tensor,
 ) -> Tensor:
     batch, size, heads = locations.shape[:3]
-    groups = len(tokens.features)
+    groups = tokens.features.shape[0]
     values = F.linear(tokens.features, projection, bias).to(locations.dtype)
     sizes = torch.tensor(tokens.sizes, device=values.device)
     cells = sizes.prod(dim=1)
@@ -136,6 +141,16 @@ def _project_then_sample(
         groups,
     )
     return out.view(batch, size, -1)
+
+
+def _grid_operator(sizes: Sequence[tuple[int, int]]) -> Callable:
+    """What the compiled operator does, of grid samples from maps of these sizes."""
+    from mmcv.ops.multi_scale_deform_attn import multi_scale_deformable_attn_pytorch
+
+    def operator(values, _sizes, _starts, locations, weights, _step) -> Tensor:
+        return multi_scale_deformable_attn_pytorch(values, sizes, locations, weights)
+
+    return operator
 
 
 @lru_cache(maxsize=1)
