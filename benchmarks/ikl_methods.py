@@ -63,14 +63,14 @@ def _epochs(number: int) -> tuple[str, ...]:
     )
 
 
-METHODS = ('finetune', 'lwf', 'lwf6', 'l2', 'pseudo', 'ksd', 'random', 'kamp', 'joint')
+METHODS = ('finetune', 'ewc', 'lwf', 'lwf6', 'l2', 'pseudo', 'ksd', 'random', 'kamp', 'joint')
 CATTLE = 'ikl_livestock_cattle'
 CATTLE_RATE = 'optim_wrapper.optimizer.lr=5e-4'
 COMPARISONS = {
     'cattle': Comparison(
         f'benchmarks/configs/{CATTLE}.py',
         'work_dirs/ikl_cattle',
-        _methods(CATTLE, 'finetune', 'ewc', *METHODS[1:]),
+        _methods(CATTLE, *METHODS),
         (CATTLE_RATE, *_epochs(25)),
     ),
     'cattle_shots': Comparison(

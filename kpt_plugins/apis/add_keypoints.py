@@ -99,6 +99,7 @@ def training_config(
             default_scope='mmpose',
             custom_imports=_merged_imports(old),
             model=_model(old, steps, checkpoint, method, triplets, len(new.images), flip),
+            model_wrapper_cfg=dict(type='MMDistributedDataParallel', find_unused_parameters=True),
             codec=codec,
             train_dataloader=loader,
             test_dataloader=test,
