@@ -151,8 +151,9 @@ def build(cfg: Config) -> nn.Module:
     for mlp in getattr(model.head, 'point_mlps', ()):
         nn.init.normal_(mlp[-1].weight, std=0.1)
     if hasattr(model.head, 'bank'):
-        model.head.bank.theta.copy_(nn.functional.normalize(torch.randn(4, 8), dim=1))
-        model.head.clutter.push(nn.functional.normalize(torch.randn(9, 8), dim=1))
+        theta, clutter = model.head.bank.theta, model.head.clutter.mem
+        theta.copy_(nn.functional.normalize(torch.randn(theta.shape), dim=1))
+        model.head.clutter.push(nn.functional.normalize(torch.randn(clutter.shape), dim=1))
     if hasattr(model, 'prompt_names'):
         model.set_prompt_assignment({7: [2, -1, 5]})
     return model
