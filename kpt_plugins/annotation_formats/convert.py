@@ -13,7 +13,16 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from . import coco, cvat, label_studio, labelme, yolo_pose
+from . import (
+    coco,
+    cvat,
+    deeplabcut_csv,
+    deeplabcut_h5,
+    label_studio,
+    labelme,
+    sleap,
+    yolo_pose,
+)
 from .boxes import box_of, outside_image
 from .conform import conform
 from .detect import detect_format
@@ -25,6 +34,9 @@ FORMATS: dict[str, ModuleType] = {
     'cvat': cvat,
     'label-studio': label_studio,
     'labelme': labelme,
+    'deeplabcut': deeplabcut_csv,
+    'deeplabcut-h5': deeplabcut_h5,
+    'sleap': sleap,
     'yolo': yolo_pose,
 }
 """The modules by the name of their format."""
@@ -131,12 +143,14 @@ def _content(annotations: AnnotationSet) -> dict[str, str]:
     empty = sum(box_of(i) is None for i in instances)
     boxless = sum(i.bbox is None for i in instances) - empty
     boxes = sum(i.bbox is not None for i in instances)
+    pointless = sum(i.bbox is not None and not i.keypoints[:, 2].any() for i in instances)
     hidden = sum(int((i.keypoints[:, 2] == HIDDEN).sum()) for i in instances)
     outside = sum(_count_outside(image, instance) for image, instance in found)
     scored = sum(i.scores is not None for i in instances)
     content = [
         ('known', empty, f'{empty} {of_all}, which have neither a box nor a keypoint'),
         ('names', 1, 'names of absent keypoints and order of all; --categories restores them'),
+        ('category name', 1, 'name of the category; --categories restores it'),
         ('skeleton', any(c.skeleton for c in annotations.categories), 'links of the skeleton'),
         ('flip pairs', any(all_pairs), 'pairs that a mirror exchanges'),
         (
@@ -150,6 +164,7 @@ def _content(annotations: AnnotationSet) -> dict[str, str]:
             boxless,
             f'{boxless} {of_all} have no box: the extent of their keypoints is it',
         ),
+        ('pointless', pointless, f'{pointless} {of_all}, which have a box and no keypoint'),
         ('hidden', hidden, f'{hidden} hidden keypoints are visible now'),
         ('outside', outside, f'{outside} keypoints outside their image'),
         ('scores', scored, f'scores of {scored} {of_all}'),

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import click
 
-NAMES = ('coco', 'cvat', 'label-studio', 'labelme', 'yolo')
+NAMES = (
+    'coco',
+    'cvat',
+    'label-studio',
+    'labelme',
+    'deeplabcut',
+    'deeplabcut-h5',
+    'sleap',
+    'yolo',
+)
 """The formats; a copy of those of `annotation_formats`, whose import is slow."""
 
 
