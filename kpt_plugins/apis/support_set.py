@@ -129,8 +129,6 @@ class SupportSet:
             arrays, boxes = list(keypoints), [None] * len(images) if bbox is None else list(bbox)
         else:
             images, arrays, boxes = [images], [keypoints], [bbox]
-            if np.ndim(keypoints) == 3 and len(keypoints) == 1:
-                arrays = list(keypoints)
         for what, values in (('keypoints', arrays), ('bbox', boxes)):
             if len(values) != len(images):
                 raise ValueError(
