@@ -1,9 +1,10 @@
 """Latency on the CPU of exported graphs against PyTorch, on one crop and on several.
 
 Each config's model, with random weights, is exported; then graph and model answer the same crops in
-turn, in one process with the same number of threads. Of few-shot models supports and queries are
-timed apart. Before that the two are compared: the largest difference of keypoints in crop pixels.
-Prints a line a ratio and writes ``benchmarks/results/onnx_latency.md``.
+turn, in one process with the same number of threads, without averaging over mirrored crops. Of
+few-shot models supports and queries are timed apart. The two are compared as well: the largest
+difference of keypoints in crop pixels. Prints a line a ratio and writes
+``benchmarks/results/onnx_latency.md``.
 
 Examples:
     python benchmarks/onnx_latency.py
@@ -76,8 +77,7 @@ def detector_pairs(
     if isinstance(model, WeakShotPoseEstimator):
         module = PromptGraph(model, size)
     else:
-        kind = CoKeGraph if isinstance(model.head, CoKeHead) else HeatmapGraph
-        module = kind(model, description['flip_indices'] if description['flip_test'] else None)
+        module = (CoKeGraph if isinstance(model.head, CoKeHead) else HeatmapGraph)(model)
     inputs = dict(images=torch.randn(batch, 3, *size[::-1]))
     if description.get('boxes'):
         corners = torch.tensor([[0, 0], [1, 0], [1, 1], [0, 1]]) * torch.tensor(size)
@@ -131,7 +131,7 @@ def measure(name: str, args: argparse.Namespace) -> list[list[str]]:
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         with torch.inference_mode(False):
-            *_, path = export_model(model, cfg, folder)
+            *_, path = export_model(model, cfg, folder, flip_test=False)
         print(f'{name}: exported in {time.perf_counter() - start:.0f} s', flush=True)
         description = json.loads(path.read_text())
         for batch in args.batches:

@@ -78,10 +78,11 @@ def test_old_torch(monkeypatch):
         onnx_graph.require_packages()
 
 
-def test_flip_test_needs_left_and_right(quick, tmp_path):
+@pytest.mark.parametrize('dataset', ['Unknown', 'Pascal3DDataset'])
+def test_flip_test_needs_left_and_right(quick, tmp_path, dataset):
     model, cfg = build()
     cfg.test_dataloader.dataset.pop('metainfo')
-    cfg.test_dataloader.dataset.type = 'Unknown'
+    cfg.test_dataloader.dataset.type = dataset
     with pytest.raises(ValueError, match='--no-flip-test'):
         export_model(model, cfg, tmp_path)
     written = export_model(model, cfg, tmp_path, flip_test=False)
