@@ -147,7 +147,7 @@ def command(
     found = sum(len(result.instances) for result in results)
     click.echo(f'{len(results) - len(failed)} images, {found} objects: {path}')
     for result in failed:
-        click.echo(f'failed: {result.name}: {result.error}', err=True)
+        click.echo(f'failed: {result.error}', err=True)
     if failed:
         click.echo(f'{len(failed)} of {len(results)} inputs failed, see above', err=True)
     if failed or interrupted:

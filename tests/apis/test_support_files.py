@@ -12,6 +12,7 @@ from kpt_plugins.annotation_formats import (
     AnnotationSet,
     KeypointCategory,
     KeypointInstance,
+    write_annotations,
 )
 from kpt_plugins.apis.model_loading import build_dataset
 from kpt_plugins.apis.run_config import load_config
@@ -231,3 +232,13 @@ class TestAnnotations:
     def test_no_file(self, tmp_path):
         with pytest.raises(FileNotFoundError, match='gone.json: there is no such file'):
             read_supports(tmp_path / 'gone.json')
+
+    def test_a_folder_of_labelme_files(self, annotations, tmp_path, image):
+        cv2.imwrite(str(tmp_path / 'x.png'), image)
+        annotations.images = annotations.images[1:]
+        annotations.images[0].instances = annotations.images[0].instances[:1]
+        write_annotations(annotations, tmp_path, 'labelme', tmp_path)
+        support = read_supports(tmp_path, 'cow')
+        (one,) = support.supports
+        assert support.category.keypoint_names == ['a', 'b']
+        np.testing.assert_allclose(one.keypoints[:, :2], [[5, 6], [7, 8]])
