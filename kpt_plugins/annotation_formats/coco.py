@@ -101,10 +101,16 @@ def _read_categories(file: AnnotationFile) -> dict[int, KeypointCategory]:
     """The categories with keypoints by id."""
     counts = count_keypoints(file.annotations)
     declared = declared_base(file.info)
-    evidence = file_base(file.categories, counts) if declared is None else declared
+    # A list that is missing may also be null, false or an empty object.
+    lists = ('keypoints', 'skeleton', 'flip_pairs')
+    records = {
+        category_id: record | {key: record.get(key) or [] for key in lists}
+        for category_id, record in file.categories.items()
+    }
+    evidence = file_base(records, counts) if declared is None else declared
     categories, used = {}, set()
-    for category_id, record in file.categories.items():
-        names = record.get('keypoints') or []
+    for category_id, record in records.items():
+        names = record['keypoints']
         count = counts.get(category_id, len(names))
         if not count:
             continue
@@ -114,9 +120,9 @@ def _read_categories(file: AnnotationFile) -> dict[int, KeypointCategory]:
                 f'{title}: keypoints: {len(names)} names, but its annotations have {count}'
             )
         try:
-            base, _ = resolve_base(record.get('skeleton'), count, 'auto', evidence)
-            links = normalize_links(record.get('skeleton'), count, base)
-            pairs = normalize_links(record.get('flip_pairs'), count, 0)
+            base, _ = resolve_base(record['skeleton'], count, 'auto', evidence)
+            links = normalize_links(record['skeleton'], count, base)
+            pairs = normalize_links(record['flip_pairs'], count, 0)
         except ValueError as error:
             raise ValueError(f'{title}: {error}') from error
         name = record['name'] if record['name'] not in used else f'{record["name"]} ({category_id})'

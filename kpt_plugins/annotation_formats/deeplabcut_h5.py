@@ -6,6 +6,9 @@ pickle can run any program; therefore the file is read by h5py as plain arrays o
 and refused where it holds anything else: object columns, and the layout "table" of older versions,
 whose column names are a pickle. DeepLabCut writes the same annotations as CSV beside it.
 
+libhdf5, which reads the file, can crash the process on a file that was made for it (as on one that
+is damaged in places); a server should read files of strangers in a process of its own.
+
 Written by pandas, as DeepLabCut does, for DeepLabCut to read.
 """
 

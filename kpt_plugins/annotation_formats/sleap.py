@@ -9,6 +9,10 @@ image VIDEO/FRAME.png, as in clip/000123.png for frame 123 of clip.mp4: extract 
 under these names (as PNG in folders, one a video) to use the annotations. Lost are boxes and the
 sizes of the images. Coordinates are as they stand in the file.
 
+Nothing is unpickled by sleap-io, but libhdf5 beneath it can crash the process on a file that was
+made for it (as on one that is damaged in places); a server should read files of strangers in a
+process of its own.
+
 Written is one video, the list of the images, in the folder of images if it is given.
 """
 

@@ -59,6 +59,14 @@ def test_categories_of_one_name_and_without_names(tmp_path):
     assert found.categories[1].keypoint_names == ['keypoint_0']
 
 
+@pytest.mark.parametrize('empty', [None, False, {}, '', 0])
+def test_empty_lists_of_a_category(tmp_path, empty):
+    data = coco_file()
+    data['categories'][0] |= dict(skeleton=empty, flip_pairs=empty, keypoints=empty)
+    [category] = read_annotations(dump(tmp_path / 'a.json', data)).categories
+    assert category == KeypointCategory('tri', ['keypoint_0', 'keypoint_1', 'keypoint_2'])
+
+
 def test_one_image_listed_twice_is_one(tmp_path):
     data = coco_file()
     data['images'].append(dict(data['images'][0], id=4))

@@ -3,8 +3,8 @@ from click.testing import CliRunner
 
 from kpt_plugins.annotation_formats import FORMATS, read_annotations, write_annotations
 from kpt_plugins.cli.convert import NAMES
-from kpt_plugins.cli.main import kpt
-from tests.annotation_formats.sample import assert_same, sample
+from kpt_plugins.cli.main import kpt, main
+from tests.annotation_formats.sample import assert_same, sample, without, write_images
 
 
 def convert(*arguments):
@@ -42,3 +42,38 @@ def test_existing_files_stay(tmp_path):
 def test_usage(tmp_path, wrong):
     (tmp_path / 'in.json').write_text('{}')
     assert convert(tmp_path / 'in.json', tmp_path / 'out.json', *wrong).exit_code == 2
+
+
+def test_says_what_is_lost_and_restores_it(tmp_path):
+    write_annotations(sample(), tmp_path / 'in.json', 'coco')
+    result = convert(tmp_path / 'in.json', tmp_path / 'me', '--to', 'labelme')
+    assert 'Not in labelme: links of the skeleton' in result.output
+    assert 'Not in labelme: scores of 1 of 3 instances' in result.output
+    back = convert(
+        tmp_path / 'me',
+        tmp_path / 'out.json',
+        *('--to', 'coco', '--from', 'labelme', '--categories', tmp_path / 'in.json'),
+    )
+    assert back.exit_code == 0, back.exception
+    found = read_annotations(tmp_path / 'out.json')
+    assert_same(found, without(sample(), 'scores'))
+
+
+def test_sizes_come_from_the_images(tmp_path):
+    images = write_images(tmp_path / 'images')
+    pytest.importorskip('sleap_io')
+    write_annotations(without(sample(), 'sizes'), tmp_path / 'in.slp', 'sleap')
+    arguments = (tmp_path / 'in.slp', tmp_path / 'out.json', '--to', 'coco')
+    assert 'images' in str(convert(*arguments).exception)
+    assert convert(*arguments, '--images', images).exit_code == 0
+
+
+def test_mistake_ends_in_a_message_and_code_1(tmp_path, monkeypatch, capsys):
+    (tmp_path / 'in.json').write_text('{"images": 3, "annotations": [], "categories": []}')
+    arguments = ['kpt', 'convert', str(tmp_path / 'in.json'), str(tmp_path / 'out'), '--to', 'yolo']
+    monkeypatch.setattr('sys.argv', arguments)
+    with pytest.raises(SystemExit) as exit:
+        main()
+    assert exit.value.code == 1
+    error = capsys.readouterr().err
+    assert error.startswith('Error: ') and 'in.json' in error and 'Traceback' not in error
