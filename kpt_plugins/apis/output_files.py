@@ -18,6 +18,22 @@ _UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*$`\'&;!]')
 _LONGEST = 120
 
 
+def require_empty(folder: str | Path, force: bool) -> None:
+    """Refuse a folder that has files in it, unless the user insists.
+
+    Raises:
+        FileExistsError: Naming a file in it; or if it is a file itself.
+    """
+    folder = Path(folder).expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise FileExistsError(f'{folder}: a file, expected a folder for the results')
+    first = min(folder.iterdir(), default=None) if folder.is_dir() else None
+    if first is not None and not force:
+        raise FileExistsError(
+            f'{folder} is not empty, it has {first.name}; choose another folder, or --force'
+        )
+
+
 class OutputFolder:
     """A folder that gives every output a file of its own.
 

@@ -7,7 +7,12 @@ import sys
 
 import click
 
-COMMANDS: dict[str, str] = {'convert': 'convert', 'export': 'export', 'predict': 'predict'}
+COMMANDS: dict[str, str] = {
+    'predict': 'predict',
+    'autolabel': 'autolabel',
+    'convert': 'convert',
+    'export': 'export',
+}
 """Modules of this package by the command's name; each has its click command as ``command``."""
 
 

@@ -1,0 +1,174 @@
+"""Labels for a folder of images from a few annotated ones, with what is needed to correct them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kpt_plugins.annotation_formats import write_annotations
+from kpt_plugins.datasets.annotation_file import load_annotation_file
+from kpt_plugins.engine.hooks.safe_checkpoint_hook import write_atomically
+from kpt_plugins.visualization.review_sheet import ReviewCard, review_sheet, thumbnail
+
+from .few_shot_inferencer import FewShotInferencer
+from .inference_inputs import find_item
+from .inference_results import ImageResult, to_annotation_set, write_coco
+
+ANNOTATIONS, REVIEW_SHEET = 'annotations.json', 'review.html'
+CORRECTION_FILES = {'cvat': 'cvat.xml', 'label-studio': 'label_studio.json'}
+"""Files to import in annotation tools, by format; the labels of a new project lie beside each."""
+
+
+@dataclass
+class AutoLabels:
+    """What was labelled.
+
+    Attributes:
+        results: Of every image, in the order of their names; those that could not be read have an
+            ``error``.
+        cards: Of every object, for the review sheet.
+        no_box: Names of images that were left out, because no box was given for them.
+    """
+
+    results: list[ImageResult]
+    cards: list[ReviewCard]
+    no_box: list[str]
+
+    @property
+    def failed(self) -> list[str]:
+        """Why images have no label, one message an image."""
+        return [result.error for result in self.results if result.error is not None]
+
+
+def autolabel(
+    inferencer: FewShotInferencer,
+    folder: str | Path,
+    boxes: Mapping[str, Sequence] | None = None,
+    batch_size: int = 8,
+) -> AutoLabels:
+    """Predict the keypoints of all images in a folder.
+
+    Args:
+        inferencer: With its support set.
+        folder: Of the images; those in folders below it are not taken.
+        boxes: For names of files the boxes of their objects (N, 4), x1, y1, x2, y2 in pixels; only
+            these files are labelled. By default those that the inferencer's detector finds, or
+            the whole image without a detector.
+        batch_size: Crops that pass the model at once.
+
+    Raises:
+        FileNotFoundError: If there is no such folder, or no image is in it.
+        ValueError: If no image has a box, or none can be read.
+    """
+    folder = Path(folder).expanduser()
+    if not folder.is_dir():
+        raise FileNotFoundError(f'{folder}: there is no such folder of images')
+    names = [source.name for source in find_item(folder)]
+    no_box = [] if boxes is None else [name for name in names if name not in boxes]
+    names = [name for name in names if name not in no_box]
+    if not names:
+        raise ValueError(
+            f'{folder}: none of its {len(no_box)} images has a box; boxes are given for '
+            f'{", ".join(list(boxes)[:3]) or "no image"}{", ..." if len(boxes) > 3 else ""}'
+        )
+    labels = AutoLabels([], [], no_box)
+    stream = inferencer.stream(
+        [folder / name for name in names],
+        boxes and [boxes[name] for name in names],
+        batch_size=batch_size,
+        return_vis=True,
+    )
+    for name, result in zip(names, stream, strict=True):
+        result.name = name
+        labels.cards += _cards(result)
+        result.visualization = None
+        labels.results.append(result)
+    if len(labels.failed) == len(names):
+        raise ValueError(
+            f'{folder}: none of its {len(names)} images can be read; the first: {labels.failed[0]}'
+        )
+    return labels
+
+
+def write_labels(labels: AutoLabels, out: str | Path, images: str | Path) -> list[Path]:
+    """Write the labels as a COCO file, a review sheet, and files to import in annotation tools.
+
+    Args:
+        labels: What was labelled.
+        out: Folder of the files, made if needed.
+        images: Folder of the images.
+
+    Returns:
+        The paths of the COCO file, the sheet, and the file for each tool.
+
+    Raises:
+        OSError: If a file cannot be written.
+    """
+    out = Path(out)
+    paths = [write_coco(out / ANNOTATIONS, labels.results), out / REVIEW_SHEET]
+    name = labels.results[0].category.name
+    write_atomically(paths[1], review_sheet(f'Labels of {name}', labels.cards, labels.failed))
+    annotations = to_annotation_set(labels.results)
+    for format, file in CORRECTION_FILES.items():
+        write_annotations(annotations, out / file, format, Path(images).expanduser().resolve())
+        paths.append(out / file)
+    return paths
+
+
+def read_boxes(path: str | Path, category: str) -> dict[str, np.ndarray]:
+    """Boxes of a COCO-like file, as :func:`autolabel` takes them.
+
+    Args:
+        path: The file; its annotations need no keypoints.
+        category: Whose boxes, by its name; of a file with a single one the name does not matter.
+
+    Returns:
+        For each image that has any, ``float64 array (N, 4)``, x1, y1, x2, y2.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is not COCO-like, has several categories and none of this name, or a box
+            is none.
+    """
+    file = load_annotation_file(path)
+    ids = [i for i, c in file.categories.items() if c['name'] == category]
+    if not ids and len(file.categories) == 1:
+        ids = list(file.categories)
+    if not ids:
+        names = ', '.join(str(c['name']) for c in file.categories.values())
+        raise ValueError(
+            f'{path}: categories: {names or "none"}, expected {category!r}, as the supports are of'
+        )
+    found: dict[str, list] = {}
+    for number, annotation in enumerate(file.annotations):
+        if annotation['category_id'] not in ids:
+            continue
+        box = annotation.get('bbox')
+        try:
+            x, y, width, height = (float(value) for value in box)
+        except (TypeError, ValueError):
+            raise ValueError(
+                f'{path}: annotations[{number}]: bbox: {box!r}, expected x, y, width, height'
+            ) from None
+        name = file.images[annotation['image_id']]['file_name']
+        found.setdefault(name, []).append((x, y, x + width, y + height))
+    return {name: np.array(boxes) for name, boxes in found.items()}
+
+
+def _cards(result: ImageResult) -> list[ReviewCard]:
+    names = result.category.keypoint_names
+    cards = []
+    for number, each in enumerate(result.instances, 1):
+        shown = np.flatnonzero(each.shown)
+        cards.append(
+            ReviewCard(
+                name=f'{result.name} ({number})' if len(result.instances) > 1 else result.name,
+                score=each.score,
+                keypoint_scores=[(names[i], float(each.scores[i])) for i in shown],
+                picture=thumbnail(result.visualization, each.bbox, each.keypoints[shown]),
+            )
+        )
+    return cards

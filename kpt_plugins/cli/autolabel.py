@@ -1,0 +1,70 @@
+"""``kpt autolabel``: labels for a folder of images from a few annotated ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from .few_shot_options import few_shot_options, make_inferencer
+
+
+@click.command('autolabel')
+@click.argument('images', metavar='FOLDER')
+@few_shot_options
+@click.option(
+    '--boxes',
+    metavar='FILE',
+    help='COCO file with the boxes of the objects; only images that have one are labelled.  '
+    '[default: what --det-model finds, or the whole image]',
+)
+@click.option(
+    '--out', default='labels', show_default=True, metavar='DIR', help='Folder of the results.'
+)
+@click.option('--batch-size', type=click.IntRange(1), default=8, show_default=True)
+@click.option('--force', is_flag=True, help='Write into OUT though there are files in it.')
+def command(
+    images: str, boxes: str | None, out: str, batch_size: int, force: bool, **model: Any
+) -> None:
+    """Label the images in FOLDER from 1 to 5 annotated ones, and prepare their correction.
+
+    \b
+    Writes to OUT
+      annotations.json    COCO keypoints with confidences
+      review.html         the objects, the least sure first
+      cvat.xml            to import in CVAT, with cvat.labels.json for a new task
+      label_studio.json   to import in Label Studio, with label_studio.config.xml for a new project
+
+    Images that cannot be read are left out, listed at the end, and make the exit code 1.
+
+    \b
+    Example:
+      kpt autolabel photos/ --weights fmmp.pth --support annotated.json --out labels
+      kpt train-detector labels/annotations.json --images photos/ --min-score 0.5
+    """
+    from pathlib import Path
+
+    from kpt_plugins.apis.autolabel import autolabel, read_boxes, write_labels
+    from kpt_plugins.apis.output_files import require_empty
+
+    require_empty(out, force)
+    inferencer = make_inferencer(**model)
+    category = inferencer.support.category.name
+    given = read_boxes(boxes, category) if boxes else None
+    labels = autolabel(inferencer, images, given, batch_size)
+    paths = write_labels(labels, Path(out), images)
+    done = [result for result in labels.results if result.error is None]
+    empty = sum(not result.instances for result in done)
+    click.echo(f'{len(labels.cards)} objects in {len(done)} images')
+    if empty:
+        click.echo(f'{empty} of them without an object that the detector finds')
+    if labels.no_box:
+        click.echo(f'{len(labels.no_box)} images of {images} have no box in {boxes}, left out')
+    for path in paths:
+        click.echo(f'  {path}')
+    for text in labels.failed:
+        click.echo(f'failed: {text}', err=True)
+    if labels.failed:
+        total = len(labels.results)
+        click.echo(f'{len(labels.failed)} of {total} images failed, see above', err=True)
+        raise SystemExit(1)

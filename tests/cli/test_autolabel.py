@@ -1,0 +1,87 @@
+"""kpt autolabel, from files to files."""
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from kpt_plugins.apis.support_files import save_supports
+from kpt_plugins.apis.support_set import SupportSet
+from kpt_plugins.cli.main import kpt
+from tests.helpers import coco_file, write_json
+from tests.tiny_matcher import BOX, POINTS, draw_object, write_matcher
+
+FILES = {
+    *('annotations.json', 'review.html', 'cvat.xml', 'cvat.labels.json'),
+    *('label_studio.json', 'label_studio.config.xml'),
+}
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    """Weights, a saved category, and photos of the moved object."""
+    folder = tmp_path_factory.mktemp('autolabel')
+    write_matcher(folder / 'weights.pth')
+    support = SupportSet.from_arrays(draw_object(), POINTS, names=list('abcd'), bbox=BOX)
+    save_supports(support, folder / 'category')
+    (folder / 'photos').mkdir()
+    for number in range(2):
+        cv2.imwrite(str(folder / 'photos' / f'{number}.png'), draw_object((8 * number, 0)))
+    return folder
+
+
+@pytest.fixture
+def label(folder, tmp_path):
+    def run(images, **options):
+        defaults = dict(weights=folder / 'weights.pth', support=folder / 'category', device='cpu')
+        args = ['autolabel', images, '--out', tmp_path / 'out']
+        for name, value in (defaults | options).items():
+            args += [f'--{name}', *([] if value is True else [value])]
+        return CliRunner().invoke(kpt, [str(arg) for arg in args])
+
+    return run
+
+
+def test_a_folder_once_and_again(label, folder, tmp_path):
+    result = label(folder / 'photos')
+    assert result.exit_code == 0, result.output
+    assert '2 objects in 2 images' in result.output
+    assert {path.name for path in (tmp_path / 'out').iterdir()} == FILES
+    again = label(folder / 'photos')
+    assert again.exit_code == 1
+    assert 'out is not empty, it has annotations.json' in str(again.exception)
+    assert label(folder / 'photos', force=True).exit_code == 0
+
+
+def test_the_rest_is_labelled_when_some_fail(label, folder, tmp_path):
+    photos = tmp_path / 'photos'
+    photos.mkdir()
+    (photos / 'bad.png').write_bytes(b'no picture')
+    cv2.imwrite(str(photos / 'good.png'), draw_object())
+    result = label(photos)
+    assert result.exit_code == 1
+    assert '1 objects in 1 images' in result.output
+    assert f'failed: {photos / "bad.png"}' in result.output
+    assert '1 of 2 images failed' in result.output
+    assert {path.name for path in (tmp_path / 'out').iterdir()} == FILES
+
+
+def test_boxes(label, folder, tmp_path):
+    boxes = write_json(tmp_path / 'boxes.json', coco_file(num_images=1))
+    result = label(folder / 'photos', boxes=boxes)
+    assert result.exit_code == 0, result.output
+    assert f'1 images of {folder / "photos"} have no box in {boxes}, left out' in result.output
+
+
+def test_mistakes_leave_nothing_behind(label, folder, tmp_path):
+    (tmp_path / 'empty').mkdir()
+    result = label(tmp_path / 'empty')
+    assert result.exit_code == 1 and 'the folder holds no image' in str(result.exception)
+    cv2.imwrite(str(tmp_path / 'a.png'), np.zeros((40, 40, 3), np.uint8))
+    write_json(tmp_path / 'a.json', dict(keypoints=[[3, 4, 0], [5, 6, 0]], names=['x', 'y']))
+    result = label(folder / 'photos', support=tmp_path)
+    assert result.exit_code == 1 and 'shows no keypoint' in str(result.exception)
+    coco = write_json(tmp_path / 'b' / 'b.json', coco_file())
+    result = label(folder / 'photos', support=coco, category='cow')
+    assert result.exit_code == 1 and "no category 'cow'" in str(result.exception)
+    assert not (tmp_path / 'out').exists()
