@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 NAMES = (
@@ -73,6 +75,9 @@ def command(
     write_annotations(annotations, target, target_format, images)
     instances = sum(len(image.instances) for image in annotations.images)
     click.echo(f'{target}: {len(annotations.images)} images, {instances} instances')
+    if Path(target) in outputs:  # a file, and what is to be imported with it
+        for path in outputs[1:]:
+            click.echo(f'{path}: the labels that the tool needs to be told first')
     for category in annotations.categories:
         names = ', '.join(category.keypoint_names)
         click.echo(f'  {category.name}: {len(category.keypoint_names)} keypoints: {names}')

@@ -59,6 +59,15 @@ def test_says_what_is_lost_and_restores_it(tmp_path):
     assert_same(found, without(sample(), 'scores'))
 
 
+def test_names_the_labels_that_come_along(tmp_path):
+    write_annotations(sample(), tmp_path / 'in.json', 'coco')
+    result = convert(tmp_path / 'in.json', tmp_path / 'a.xml', '--to', 'cvat')
+    assert 'a.labels.json: the labels' in result.output
+    (tmp_path / 'b.labels.json').write_text('mine')
+    result = convert(tmp_path / 'in.json', tmp_path / 'b.xml', '--to', 'cvat')
+    assert isinstance(result.exception, FileExistsError)
+
+
 def test_sizes_come_from_the_images(tmp_path):
     images = write_images(tmp_path / 'images')
     pytest.importorskip('sleap_io')
