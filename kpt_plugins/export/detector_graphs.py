@@ -74,7 +74,8 @@ class CoKeGraph(nn.Module):
             )
         self.model = model
         self.flip_indices = flip_indices
-        self.register_buffer('prototypes', head.category_prototypes())
+        self.register_buffer('prototypes', head.bank.prototypes())
+        self.register_buffer('reach', torch.as_tensor(head.clutter_reach()))
         refine = head.decoder.refine
         self.decoding = 'largest cell of each response map' + (
             ', then the top of a parabola along each axis' if refine == 'quadratic' else ''
@@ -91,13 +92,12 @@ class CoKeGraph(nn.Module):
         head = self.model.head
         maps = self._cosines(images)
         if self.flip_indices is not None:
-            rest = range(len(self.flip_indices), maps.shape[1])
             mirrored = self._cosines(images.flip(-1)).flip(-1)
-            maps = (maps + mirrored[:, [*self.flip_indices, *rest]]) / 2
+            maps = (maps + mirrored[:, list(self.flip_indices)]) / 2
         inside = None
         if boxes is not None:
             inside = cells_in_box(boxes, maps.shape[-2:], head.decoder.stride)
-        return head.locate(maps, inside)
+        return head.locate(maps, self.reach, inside)
 
     def _cosines(self, images: Tensor) -> Tensor:
         head = self.model.head

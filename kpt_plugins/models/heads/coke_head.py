@@ -30,7 +30,7 @@ class CoKeHead(BaseHead):
     the loss only those are computed.
 
     The score of a keypoint says whether it is seen: it compares its place's cosine with the
-    prototype to that with the mean of the clutter bank.
+    prototype to the cosine that one in a hundred clutter features reaches with this prototype.
 
     Args:
         in_channels (int): Channels of the last feature map.
@@ -233,52 +233,51 @@ class CoKeHead(BaseHead):
             arrays; and, if asked for, a list of ``PixelData`` with ``heatmaps`` (K, h, w).
         """
         test_cfg = test_cfg or {}
-        prototypes = self.category_prototypes(self._classes(batch_data_samples))
+        classes = self._classes(batch_data_samples)
+        prototypes = self.bank.prototypes(classes)
         if test_cfg.get('flip_test', False):
             swapped = list(batch_data_samples[0].metainfo['flip_indices'])
-            # The clutter's map, the last one, has no counterpart.
-            swapped += range(len(swapped), prototypes.shape[-2])
             straight, mirrored = (self._project(parts, prototypes) for parts in feats)
-            maps = (straight + mirrored.flip(-1)[:, swapped]) / 2
+            responses = (straight + mirrored.flip(-1)[:, swapped]) / 2
         else:
-            maps = self._project(feats, prototypes)
-        preds = self._decode(maps, batch_data_samples)
+            responses = self._project(feats, prototypes)
+        preds = self._decode(responses, self.clutter_reach(classes), batch_data_samples)
         if not test_cfg.get('output_heatmaps', False):
             return preds
-        responses = maps[:, : self.num_keypoints]
         return preds, [PixelData(heatmaps=heatmaps) for heatmaps in (1 + responses) / 2]
 
-    def category_prototypes(self, classes: Tensor | None = None) -> Tensor:
-        """Prototypes ([B,] K, D) and, where there is a clutter bank, its centre after them."""
-        prototypes = self.bank.prototypes(classes)
+    def clutter_reach(self, classes: Tensor | None = None) -> Tensor | float:
+        """What scores compare responses to, ([B,] K); zero without a clutter bank."""
         if self.clutter is None:
-            return prototypes
-        center = self.clutter.center().expand(*prototypes.shape[:-2], 1, -1)
-        return torch.cat([prototypes, center], dim=-2)
+            return 0.0
+        reach = self.clutter.reach(self.bank.theta)
+        return reach if classes is None else reach.view(self.num_classes, -1)[classes]
 
-    def locate(self, maps: Tensor, inside: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def locate(
+        self, responses: Tensor, reach: Tensor | float, inside: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Keypoints (B, K, 2) in input pixels and scores (B, K).
 
         Args:
-            maps (Tensor): Cosines (B, K or K + 1, h, w) of :meth:`category_prototypes`.
+            responses (Tensor): Cosines (B, K, h, w).
+            reach (Tensor | float): Of :meth:`clutter_reach`.
             inside (Tensor | None): bool (B, h, w), the cells in which keypoints may lie.
         """
-        responses, clutter = maps[:, : self.num_keypoints], maps[:, self.num_keypoints :]
         if inside is not None:
             responses = responses.masked_fill(~inside[:, None], -torch.inf)
-        keypoints, values, index = self.decoder.locate(responses)
-        if clutter.shape[1]:
-            values = values - clutter.flatten(1).gather(1, index)
-        return keypoints, (values / self.score_temperature).sigmoid()
+        keypoints, values, _ = self.decoder.locate(responses)
+        return keypoints, ((values - reach) / self.score_temperature).sigmoid()
 
     def _project(self, feats: Sequence[Tensor], prototypes: Tensor) -> Tensor:
         self._check_size(feats[-1])
         return self.respond(self.projection(feats[-1]), prototypes)
 
-    def _decode(self, maps: Tensor, samples: Sequence[PoseDataSample]) -> list[InstanceData]:
+    def _decode(
+        self, responses: Tensor, reach: Tensor | float, samples: Sequence[PoseDataSample]
+    ) -> list[InstanceData]:
         """What :meth:`locate` finds, as instances."""
-        inside = self._inside(maps, samples) if self.mask_box else None
-        keypoints, scores = self.locate(maps, inside)
+        inside = self._inside(responses, samples) if self.mask_box else None
+        keypoints, scores = self.locate(responses, reach, inside)
         arrays = keypoints[:, None].cpu().numpy(), scores[:, None].cpu().numpy()
         return [
             InstanceData(keypoints=points, keypoint_scores=score)

@@ -7,7 +7,7 @@ from mmengine.dist import all_gather, get_world_size
 from mmpose.registry import MODELS
 from torch import Tensor
 
-from .feature_bank import FeatureBank, unit
+from .feature_bank import FeatureBank
 
 
 @MODELS.register_module()
@@ -54,9 +54,19 @@ class ClutterBank(FeatureBank):
         for buffer in self.buffers():
             buffer.zero_()
 
-    def center(self) -> Tensor:
-        """The direction (D,) of the mean feature; zero while the bank is empty."""
-        return unit(self.mem.sum(dim=0))
+    def reach(self, prototypes: Tensor, share: float = 0.01) -> Tensor:
+        """The cosine that so large a share of the clutter exceeds with each prototype.
+
+        Args:
+            prototypes (Tensor): (R, D).
+            share (float): Between 0 and 1.
+
+        Returns:
+            Tensor: (R,), zero while the bank is empty.
+        """
+        if not self.filled:
+            return prototypes.new_zeros(len(prototypes))
+        return (self.mem[: int(self.filled)] @ prototypes.T).quantile(1 - share, dim=0)
 
 
 def gather_rows(rows: Tensor) -> Tensor:

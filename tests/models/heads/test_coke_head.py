@@ -200,7 +200,7 @@ def test_keypoints_are_all_over_the_map_if_the_map_is_small():
 
 def slow_predictions(head, feats, boxes=None):
     """Peak cell and score of each image and keypoint."""
-    vectors, center = unit_map(head, feats), F.normalize(head.clutter.mem[:25].mean(0), dim=0)
+    vectors, clutter = unit_map(head, feats), head.clutter.mem[: head.clutter.filled]
     cells, scores = np.zeros((B, K, 2)), np.zeros((B, K))
     for b in range(B):
         for k in range(K):
@@ -216,8 +216,8 @@ def slow_predictions(head, feats, boxes=None):
                     response = (vectors[b, :, y, x] @ head.bank.theta[k]).item()
                     if response > best:
                         best, cells[b, k] = response, (x, y)
-                        margin = response - (vectors[b, :, y, x] @ center).item()
-            scores[b, k] = 1 / (1 + np.exp(-margin / 0.07))
+            reach = np.quantile([(c @ head.bank.theta[k]).item() for c in clutter], 0.99)
+            scores[b, k] = 1 / (1 + np.exp((reach - best) / 0.07))
     return (cells + 0.5) * STRIDE - 0.5, scores
 
 
@@ -304,6 +304,7 @@ def test_several_categories():
         }})  # fmt: skip
         alone = single.predict((feats[0][b : b + 1],), data[b : b + 1])[0]
         np.testing.assert_allclose(alone.keypoints, preds[b].keypoints, atol=1e-4)
+        np.testing.assert_allclose(alone.keypoint_scores, preds[b].keypoint_scores, rtol=1e-4)
     head.loss((feats[0][[0, 2]],), [data[0], data[2]])
     assert torch.equal(head.bank.theta[:K], theta[:K])
     assert not torch.equal(head.bank.theta[K:], theta[K:])
@@ -336,7 +337,7 @@ def test_checkpoints():
     head.loss(features(), samples())
     other.load_state_dict(head.state_dict(), strict=True)
     assert torch.equal(other(features()), head(features()))
-    assert torch.equal(other.clutter.center(), head.clutter.center())
+    assert torch.equal(other.clutter_reach(), head.clutter_reach())
     with pytest.raises(ValueError, match='theta .* has 4 prototypes of 8 .* the model has 5 of 8'):
         mmengine_load(make_head(num_keypoints=K + 1), head.state_dict())
 

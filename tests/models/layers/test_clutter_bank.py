@@ -49,12 +49,21 @@ def test_fully_replaced_after_enough_batches(batch):
     assert not (bank.mem == -1).any()
 
 
-def test_center_is_the_mean_direction_of_what_is_there():
+def test_reach_is_what_a_share_of_the_clutter_exceeds():
+    bank = ClutterBank(250, D)
+    prototypes = F.normalize(torch.randn(3, D, generator=torch.Generator().manual_seed(1)), dim=-1)
+    assert torch.equal(bank.reach(prototypes), torch.zeros(3))
+    features = F.normalize(torch.randn(200, D, generator=torch.Generator().manual_seed(0)), dim=-1)
+    bank.push(features)  # the rest of the bank is empty and does not count
+    for share in (0.01, 0.25):
+        reach = bank.reach(prototypes, share)
+        for prototype, value in zip(prototypes, reach, strict=True):
+            assert sum((f @ prototype > value).item() for f in features) == 200 * share
+
+
+def test_cleared():
     bank = ClutterBank(M, D)
-    assert not bank.center().any()
-    features = F.normalize(torch.randn(4, D, generator=torch.Generator().manual_seed(0)), dim=-1)
-    bank.push(features)
-    torch.testing.assert_close(bank.center(), F.normalize(features.mean(0), dim=0))
+    bank.push(torch.ones(3, D))
     bank.clear()
     assert not any(buffer.any() for buffer in bank.buffers())
 
