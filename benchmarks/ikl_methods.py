@@ -8,6 +8,7 @@ Examples:
     python benchmarks/ikl_methods.py cattle
     python benchmarks/ikl_methods.py synth --methods lwf kamp --seeds 0 --jobs 1
     python benchmarks/ikl_methods.py cattle_shots --table-only
+    python benchmarks/ikl_methods.py synth --seeds 1 2 --earlier benchmarks/results/ikl_synth.json
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from typing import Any
 from tool_processes import Processes, locked
 
 from kpt_plugins.apis.run_config import load_config
+from kpt_plugins.evaluation.incremental_runs import load_summary
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / 'benchmarks' / 'results'
@@ -207,6 +209,9 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--table-only', action='store_true', help='write the results of the finished runs'
     )
+    parser.add_argument(
+        '--earlier', type=Path, help='JSON of earlier results, whose runs are in the table too'
+    )
     args = parser.parse_args(argv)
     known = COMPARISONS[args.comparison].methods
     if unknown := [m for m in args.methods or () if m not in known]:
@@ -232,13 +237,16 @@ def main(argv: Sequence[str] | None = None) -> None:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit('terminated'))
         problems = execute_all(comparison, wanted, args.work_dir, args.jobs, args.cfg_options)
     num_steps = len(load_config(ROOT / comparison.base).model.steps)
-    folders = [
+    earlier = load_summary(args.earlier) if args.earlier else []
+    known = {f'{run.method}_seed{run.seed}' for run in earlier}
+    runs = [
         folder
         for method in comparison.methods
         for folder in sorted(args.work_dir.glob(f'{method}_seed*'))
-        if finished(folder, num_steps)
+        if folder.name not in known and finished(folder, num_steps)
     ]
-    summarize = [ROOT / 'tools' / 'summarize_incremental.py', *folders, '--out', args.out]
+    runs = [*([args.earlier] if args.earlier else []), *runs]
+    summarize = [ROOT / 'tools' / 'summarize_incremental.py', *runs, '--out', args.out]
     subprocess.run([sys.executable, *map(str, summarize)], check=True)
     describe(args.comparison, args.out)
     if problems:

@@ -24,7 +24,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('runs', nargs='+', help='folders of runs; their order is that of the table')
+    parser.add_argument(
+        'runs',
+        nargs='+',
+        help='folders of runs, or JSON of earlier summaries; their order is that of the table',
+    )
     parser.add_argument(
         '--out', required=True, metavar='PREFIX', help='start of the files to write'
     )
@@ -39,10 +43,13 @@ def main(argv: list[str] | None = None) -> int:
     # Imported late, so that --help answers at once.
     from kpt_plugins.evaluation.incremental_figure import draw_steps
     from kpt_plugins.evaluation.incremental_report import format_summary, summarize_runs
-    from kpt_plugins.evaluation.incremental_runs import load_run
+    from kpt_plugins.evaluation.incremental_runs import load_run, load_summary
 
     try:
-        summary = summarize_runs([load_run(folder) for folder in args.runs])
+        runs = []
+        for path in args.runs:
+            runs += load_summary(path) if path.endswith('.json') else [load_run(path)]
+        summary = summarize_runs(runs)
         table = format_summary(summary)
         print(table)
         prefix = Path(args.out)

@@ -83,6 +83,32 @@ def load_run(folder: str | Path) -> IncrementalRun:
     )
 
 
+def load_summary(path: str | Path) -> list[IncrementalRun]:
+    """The runs of a summary, which ``summarize_incremental.py`` wrote as JSON.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is no such summary.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f'{path}: there is no such file')
+    content = _read_json(path)
+    try:
+        shared = {key: content[key] for key in ('base', 'thr', 'unit', 'steps', 'counts')}
+        return [
+            IncrementalRun(
+                method=method,
+                **shared,
+                **{key: run[key] for key in ('folder', 'seed', 'matrix', 'sdr', 'minutes')},
+            )
+            for method, runs in content['methods'].items()
+            for run in runs['runs']
+        ]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f'{path}: not a summary of runs: {error!r}') from error
+
+
 def group_runs(runs: Sequence[IncrementalRun]) -> dict[str, list[IncrementalRun]]:
     """The runs of each method, by seed; methods in the order of their first run.
 

@@ -37,6 +37,26 @@ def test_files(main, folders, tmp_path, capsys):
     assert len(list(prefix.parent.iterdir())) == 3
 
 
+def test_earlier_summaries(main, folders, tmp_path):
+    """Folders and JSON of them give the same."""
+    first, second = tmp_path / 'first', tmp_path / 'second'
+    assert main([*folders[:2], '--out', str(first)]) == 0
+    assert main([f'{first}.json', folders[2], '--out', str(second)]) == 0
+    assert main([*folders, '--out', str(first)]) == 0
+    for suffix in ('json', 'md'):
+        assert (tmp_path / f'first.{suffix}').read_text() == (
+            tmp_path / f'second.{suffix}'
+        ).read_text()
+
+
+@pytest.mark.parametrize('content', ['{', '[]', '{"base": "pck"}'])
+def test_broken_summary(main, tmp_path, capsys, content):
+    (tmp_path / 'x.json').write_text(content)
+    assert main([str(tmp_path / 'x.json'), '--out', str(tmp_path / 'summary')]) == 1
+    assert 'x.json' in capsys.readouterr().err
+    assert main([str(tmp_path / 'y.json'), '--out', str(tmp_path / 'summary')]) == 1
+
+
 def test_runs_that_cannot_be_compared(main, folders, tmp_path, capsys):
     for step in range(3):
         change_row(tmp_path / 'lwf_seed0', step, thr=0.2)

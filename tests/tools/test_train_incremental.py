@@ -8,8 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from mmengine.config import Config
 
+from kpt_plugins.apis.checkpoint import load_checkpoint_safely
 from kpt_plugins.structures.step_manifest import read_manifest
 from tests.tiny_steps import STEPS, base_model, incremental_model, run_config, write_dots
 from tests.tools.tool import TOOLS, load_tool
@@ -25,6 +27,8 @@ def protocol(tmp_path_factory) -> Path:
     base = run_config(data, root / 'x', base_model(), 0, epochs=2)
     later = run_config(data, root / 'x', incremental_model(1, None), 1, epochs=2)
     later.base_config = 'base.py'
+    # as the shipped configs have it: KA-Net is trained in the first stage alone
+    later.model_wrapper_cfg = dict(type='MMDistributedDataParallel', find_unused_parameters=True)
     for cfg, name in ((base, 'base.py'), (later, 'protocol.py')):
         own = {'work_dir', 'experiment_name'}
         cfg = Config({k: v for k, v in cfg.to_dict().items() if k not in own})
@@ -125,6 +129,23 @@ def test_another_method_in_the_same_folder_is_refused(protocol, finished, monkey
         tool.main([*arguments, '--seed', '4'])
     with pytest.raises(SystemExit, match='step1 holds a step 1 with another model'):
         tool.main([*arguments, '--seed', '3', '--cfg-options', 'model.ka_net=None'])
+
+
+def test_a_step_on_two_processes(protocol, finished, tmp_path):
+    """Both stages; the processes must agree on triplets, KA-Net and teacher."""
+    parent = finished / 'step0' / 'detector.pth'
+    command = ['bash', TOOLS / 'dist_train.sh', protocol, 2, '--work-dir', tmp_path, '--seed', 3]
+    command = [str(part) for part in (*command, '--cfg-options', f'model.parent={parent}')]
+    variables = dict(PYTHON=sys.executable, CUDA_VISIBLE_DEVICES='', OMP_NUM_THREADS='1')
+    done = run_process(command, env={**os.environ, **variables}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    manifest = read_manifest(tmp_path)
+    assert manifest.parent_sha256 == read_manifest(finished / 'step0').sha256
+    association = torch.load(tmp_path / 'association.pth', weights_only=True)
+    checkpoint = load_checkpoint_safely(tmp_path / 'epoch_2.pth')['state_dict']
+    net = {k.removeprefix('ka_net.'): v for k, v in checkpoint.items() if k.startswith('ka_net.')}
+    assert net.keys() == association['ka_net'].keys()
+    assert all(torch.equal(net[key], association['ka_net'][key]) for key in net)
 
 
 def test_negative_last_step(capsys):
