@@ -55,7 +55,8 @@ class BuildWithMim(build_py):
                 shutil.copy2(source, target / item)
 
 
-extras = {name: read_requirements(name) for name in ('tests', 'demo', 'diffusion', 'export')}
+EXTRAS = ('tests', 'demo', 'diffusion', 'export', 'formats')
+extras = {name: read_requirements(name) for name in EXTRAS}
 extras['all'] = sorted({line for lines in extras.values() for line in lines})
 extras['all'] += read_requirements('optional')
 readme = ROOT / 'README.md'

@@ -121,7 +121,7 @@ def test_metadata(wheel):
 
     assert metadata['Version'] == __version__
     assert set(metadata['Requires-Python'].split(',')) == {'>=3.10', '<3.13'}
-    extras = {'tests', 'demo', 'diffusion', 'export', 'all'}
+    extras = {'tests', 'demo', 'diffusion', 'export', 'formats', 'all'}
     assert set(metadata.get_all('Provides-Extra')) == extras
     required = [line for line in metadata.get_all('Requires-Dist') if 'extra ==' not in line]
     assert any(line.startswith('torch') for line in required)

@@ -22,7 +22,7 @@ def parse_links(links: Sequence | np.ndarray | None) -> np.ndarray:
     Raises:
         ValueError: If `links` is not a list of pairs of whole numbers.
     """
-    if links is None or len(links) == 0:
+    if links is None or isinstance(links, (Sequence, np.ndarray)) and len(links) == 0:
         return np.zeros((0, 2), dtype=np.int64)
     try:
         array = np.asarray(links, dtype=np.float64)

@@ -40,6 +40,8 @@ def test_detect_base(links, count, base):
         ([['a', 'b']], 'expected a list of'),
         ([[0.5, 1]], 'expected a list of'),
         ([1, 2], 'expected a list of'),
+        (False, 'expected a list of'),
+        (7, 'expected a list of'),
         ([[float('nan'), 1]], 'expected a list of'),
     ],
 )
