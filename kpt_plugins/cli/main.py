@@ -10,8 +10,10 @@ import click
 COMMANDS: dict[str, str] = {
     'predict': 'predict',
     'autolabel': 'autolabel',
+    'train-detector': 'train_detector',
     'convert': 'convert',
     'export': 'export',
+    'web': 'web',
 }
 """Modules of this package by the command's name; each has its click command as ``command``."""
 

@@ -1,0 +1,107 @@
+"""Where the photos are annotated: what is on the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import gradio as gr
+
+from .annotation import MAX_NAME_LENGTH, MAX_PHOTOS
+from .uploads import PHOTO_SUFFIXES
+
+_MODES = [('Place keypoints', 'add'), ('Move the selected one', 'move'), ('Link two', 'link')]
+
+
+@dataclass
+class AnnotateParts:
+    """Its components; :meth:`shown` are those that follow the state."""
+
+    message: gr.HTML
+    photo: gr.Radio
+    picture: gr.Image
+    mode: gr.Radio
+    keypoint: gr.Radio
+    name: gr.Textbox
+    x: gr.Number
+    y: gr.Number
+    hidden: gr.Button
+    link_to: gr.Dropdown
+    links: gr.HTML
+    category: gr.Textbox
+    download: gr.DownloadButton
+    photos: gr.File
+    undo: gr.Button
+    new: gr.Button
+    clear: gr.Button
+    delete: gr.Button
+    link: gr.Button
+    remove_photo: gr.Button
+    save: gr.Button
+    load: gr.File
+
+    def shown(self) -> list:
+        return [getattr(self, field.name) for field in fields(self)[:13]]
+
+
+def build_annotate_parts() -> AnnotateParts:
+    """Make them within the present Gradio context."""
+    gr.HTML('<h2>1. Show which keypoints</h2>')
+    parts = {}
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=3, min_width=320):
+            parts['photos'] = gr.File(
+                label=f'Photos of the object, 1 to {MAX_PHOTOS}',
+                file_count='multiple',
+                file_types=PHOTO_SUFFIXES,
+                height=130,
+                elem_id='kpt-photos',
+            )
+            parts['photo'] = gr.Radio([], label='Photo', visible=False, elem_id='kpt-photo')
+            parts['message'] = gr.HTML(elem_id='kpt-prompt')
+            parts['picture'] = gr.Image(
+                label='Photo with keypoints',
+                alt_text='The photo with the keypoints placed so far',
+                show_label=False,
+                visible=False,
+                interactive=False,
+                format='jpeg',
+                buttons=[],
+                elem_id='kpt-picture',
+            )
+            parts['remove_photo'] = gr.Button('Remove this photo', size='sm', visible=True)
+        with gr.Column(scale=2, min_width=320):
+            parts['mode'] = gr.Radio(_MODES, value='add', label='A click on the photo does')
+            with gr.Row():
+                parts['undo'] = gr.Button('Undo', size='sm', min_width=90)
+                parts['new'] = gr.Button('New keypoint', size='sm', min_width=90)
+            parts['keypoint'] = gr.Radio([], label='Keypoint', elem_id='kpt-keypoints')
+            parts['name'] = gr.Textbox(
+                label='Its name', max_length=MAX_NAME_LENGTH, max_lines=1, elem_id='kpt-name'
+            )
+            with gr.Row():
+                parts['x'] = gr.Number(label='x in pixels', min_width=100, elem_id='kpt-x')
+                parts['y'] = gr.Number(label='y in pixels', min_width=100, elem_id='kpt-y')
+            with gr.Row():
+                parts['hidden'] = gr.Button('Mark as hidden', size='sm', min_width=90)
+                parts['clear'] = gr.Button('Not in this photo', size='sm', min_width=90)
+                parts['delete'] = gr.Button('Delete everywhere', size='sm', min_width=90)
+            with gr.Row():
+                parts['link_to'] = gr.Dropdown(
+                    [], label='Link it with', min_width=140, elem_id='kpt-link-to'
+                )
+                parts['link'] = gr.Button('Link or part', size='sm', min_width=90)
+            parts['links'] = gr.HTML(elem_id='kpt-links')
+            with gr.Accordion('Save or load a category', open=False):
+                parts['category'] = gr.Textbox(
+                    label='Name of the category', max_length=MAX_NAME_LENGTH, max_lines=1
+                )
+                parts['save'] = gr.Button('Save it as a file', size='sm')
+                parts['download'] = gr.DownloadButton(visible=False, elem_id='kpt-category-file')
+                parts['load'] = gr.File(
+                    label='Load a saved one (.zip)',
+                    file_count='multiple',
+                    file_types=['.zip', '.json', '.png'],
+                    height=110,
+                    elem_id='kpt-load',
+                )
+    return AnnotateParts(**parts)
