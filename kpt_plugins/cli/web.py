@@ -48,6 +48,7 @@ def command(
     Example:
       kpt web --weights fmmp.pth
     """
+    import signal
     from importlib.util import find_spec
     from threading import Event
 
@@ -60,6 +61,8 @@ def command(
     from kpt_plugins.web.server import serve
 
     inferencer = FewShotInferencer(model, weights, device, allow_pickle=allow_pickle)
+    # a service manager's stop deletes the uploads too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with serve(inferencer, host, port) as url:
             click.echo(f'Open {url} in a browser. Ctrl+C stops.')

@@ -10,7 +10,7 @@ import cv2
 import gradio as gr
 
 from . import annotation as edit
-from .annotate_layout import AnnotateParts
+from .annotate_layout import SHOWN, TYPED, AnnotateParts
 from .annotation import Annotation
 from .category_file import read_category, write_category
 from .history import record, undo
@@ -34,9 +34,13 @@ def wire_annotate_parts(parts: AnnotateParts, state: gr.State) -> None:
     """Connect the components with the state of the tab."""
 
     def on(
-        trigger: Callable, function: Callable[..., Annotation], inputs: list | None = None
+        trigger: Callable,
+        function: Callable[..., Annotation],
+        inputs: list | None = None,
+        typed: bool = False,
     ) -> None:
-        trigger(_edit(function), [state, *(inputs or [])], [state, *parts.shown()], **_ONE_BY_ONE)
+        handler = _edit(function, typed)
+        trigger(handler, [state, *(inputs or [])], [state, *parts.shown()], **_ONE_BY_ONE)
 
     on(parts.mode.input, edit.set_mode, [parts.mode])
     on(parts.photo.input, edit.show_photo, [parts.photo])
@@ -48,10 +52,10 @@ def wire_annotate_parts(parts: AnnotateParts, state: gr.State) -> None:
     on(parts.delete.click, edit.delete_keypoint)
     on(parts.link.click, edit.toggle_link, [parts.keypoint, parts.link_to])
     for event in ('submit', 'blur'):
-        on(getattr(parts.name, event), _rename, [parts.keypoint, parts.name])
-        on(getattr(parts.category, event), edit.rename_category, [parts.category])
+        on(getattr(parts.name, event), _rename, [parts.keypoint, parts.name], typed=True)
+        on(getattr(parts.category, event), edit.rename_category, [parts.category], typed=True)
         for number in (parts.x, parts.y):
-            on(getattr(number, event), _move, [parts.keypoint, parts.x, parts.y])
+            on(getattr(number, event), _move, [parts.keypoint, parts.x, parts.y], typed=True)
 
     shown = [state, *parts.shown()]
     parts.picture.select(_click, [state], shown, **_ONE_BY_ONE)
@@ -64,7 +68,7 @@ def wire_annotate_parts(parts: AnnotateParts, state: gr.State) -> None:
 
 def show(session: Session, *errors: str) -> list[Any]:
     """What the state's components show; see :meth:`AnnotateParts.shown`."""
-    annotation, photos, keypoints = session.annotation, [], []
+    annotation = session.annotation
     photos, keypoints = photo_choices(annotation), keypoint_choices(annotation)
     any_photo, selected, point = bool(photos), annotation.keypoint, annotation.point
     picture = cv2.cvtColor(draw_annotation(annotation), cv2.COLOR_BGR2RGB) if any_photo else None
@@ -83,14 +87,23 @@ def show(session: Session, *errors: str) -> list[Any]:
         message(link_list(annotation)),
         annotation.category,
         gr.update(visible=False),
+        gr.update(visible=any_photo),
     ]
 
 
-def _edit(function: Callable[..., Annotation]) -> Callable[..., list[Any]]:
-    """A handler of a function of an annotation."""
+def _edit(function: Callable[..., Annotation], typed: bool) -> Callable[..., list[Any]]:
+    """A handler of a function of an annotation.
+
+    One of something `typed` leaves what can be typed into alone: by the time of its answer the user
+    may be typing on.
+    """
 
     def handle(session: Session, *values: Any) -> list[Any]:
-        return _apply(session, lambda: function(session.annotation, *values))
+        session, *shown = _apply(session, lambda: function(session.annotation, *values))
+        if typed:
+            pairs = zip(SHOWN, shown, strict=True)
+            shown = [gr.skip() if name in TYPED else value for name, value in pairs]
+        return [session, *shown]
 
     return handle
 

@@ -29,18 +29,23 @@ class AnnotateParts:
     links: gr.HTML
     category: gr.Textbox
     download: gr.DownloadButton
+    remove_photo: gr.Button
     photos: gr.File
     undo: gr.Button
     new: gr.Button
     clear: gr.Button
     delete: gr.Button
     link: gr.Button
-    remove_photo: gr.Button
     save: gr.Button
     load: gr.File
 
     def shown(self) -> list:
-        return [getattr(self, field.name) for field in fields(self)[:13]]
+        return [getattr(self, name) for name in SHOWN]
+
+
+SHOWN = [field.name for field in fields(AnnotateParts)][:14]
+TYPED = {'name', 'x', 'y', 'category'}
+"""What is typed into."""
 
 
 def build_annotate_parts() -> AnnotateParts:
@@ -53,7 +58,7 @@ def build_annotate_parts() -> AnnotateParts:
                 label=f'Photos of the object, 1 to {MAX_PHOTOS}',
                 file_count='multiple',
                 file_types=PHOTO_SUFFIXES,
-                height=130,
+                height=160,
                 elem_id='kpt-photos',
             )
             parts['photo'] = gr.Radio([], label='Photo', visible=False, elem_id='kpt-photo')
@@ -68,7 +73,7 @@ def build_annotate_parts() -> AnnotateParts:
                 buttons=[],
                 elem_id='kpt-picture',
             )
-            parts['remove_photo'] = gr.Button('Remove this photo', size='sm', visible=True)
+            parts['remove_photo'] = gr.Button('Remove this photo', size='sm', visible=False)
         with gr.Column(scale=2, min_width=320):
             parts['mode'] = gr.Radio(_MODES, value='add', label='A click on the photo does')
             with gr.Row():
@@ -84,12 +89,9 @@ def build_annotate_parts() -> AnnotateParts:
             with gr.Row():
                 parts['hidden'] = gr.Button('Mark as hidden', size='sm', min_width=90)
                 parts['clear'] = gr.Button('Not in this photo', size='sm', min_width=90)
-                parts['delete'] = gr.Button('Delete everywhere', size='sm', min_width=90)
-            with gr.Row():
-                parts['link_to'] = gr.Dropdown(
-                    [], label='Link it with', min_width=140, elem_id='kpt-link-to'
-                )
-                parts['link'] = gr.Button('Link or part', size='sm', min_width=90)
+                parts['delete'] = gr.Button('Delete it', size='sm', min_width=90)
+            parts['link_to'] = gr.Dropdown([], label='Link it with', elem_id='kpt-link-to')
+            parts['link'] = gr.Button('Link, or part if linked', size='sm')
             parts['links'] = gr.HTML(elem_id='kpt-links')
             with gr.Accordion('Save or load a category', open=False):
                 parts['category'] = gr.Textbox(
@@ -101,7 +103,7 @@ def build_annotate_parts() -> AnnotateParts:
                     label='Load a saved one (.zip)',
                     file_count='multiple',
                     file_types=['.zip', '.json', '.png'],
-                    height=110,
+                    height=160,
                     elem_id='kpt-load',
                 )
     return AnnotateParts(**parts)

@@ -16,7 +16,7 @@ from .session import Session
 _KEPT = 4 * 3600  # seconds that an idle tab's state is kept
 _INTRO = """<h1>Keypoints from a few photos</h1>
 <p>Mark keypoints in up to five photos of a kind of object; they are then found in your other photos
-of it. Nothing leaves this computer's server, and files are deleted when it stops.</p>"""
+of it. Photos stay on the computer that runs this page, and are deleted when it stops.</p>"""
 
 
 def build_page(inferencer: FewShotInferencer, folder: Path) -> gr.Blocks:

@@ -1,6 +1,12 @@
 """How the page looks, beyond Gradio's theme."""
 
 CSS = """
+#kpt-prompt {
+  min-height: 76px;  /* so that the photo stays in its place under the pointer */
+}
+.html-container {
+  padding: 0 !important;
+}
 .kpt-message {
   margin: 0;
   padding: 8px 12px;
@@ -27,6 +33,7 @@ CSS = """
 }
 .kpt-table {
   width: 100%;
+  border: 0 !important;
   border-collapse: collapse;
 }
 .kpt-table th, .kpt-table td {
@@ -34,6 +41,10 @@ CSS = """
   text-align: left;
   border-bottom: 1px solid #8884;
   font-weight: 400;
+  border-width: 0 0 1px 0 !important;
+}
+.kpt-table tbody th {
+  overflow-wrap: anywhere;
 }
 .kpt-table thead th {
   font-weight: 600;
@@ -43,7 +54,7 @@ CSS = """
   font-variant-numeric: tabular-nums;
 }
 .kpt-table meter {
-  width: 70px;
+  width: 50px;
 }
 .kpt-low {
   opacity: 0.5;
@@ -56,5 +67,7 @@ CSS = """
   margin-right: 6px;
   border: 1px solid #0008;
 }
-footer { display: none !important; }
+footer {
+  display: none !important;
+}
 """

@@ -13,12 +13,12 @@ from kpt_plugins.visualization.keypoints import draw_disc
 
 from .annotation import Annotation
 
-LONGER_SIDE = 900
+LONGER_SIDE = 720
 LEFT, RIGHT, MIDDLE = (178, 114, 0), (0, 120, 230), (120, 190, 60)
 """Colours of sides, BGR, which colour-blind people can tell apart."""
 
-_RADIUS = 7.0
-_FONT, _FONT_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.55
+_RADIUS = 8.0
+_FONT, _FONT_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.8
 
 
 def preview(image: np.ndarray) -> np.ndarray:
@@ -105,10 +105,10 @@ def result_colors(result: ImageResult, by_side: bool) -> np.ndarray:
 
 def _write_number(canvas: np.ndarray, text: str, place: np.ndarray) -> None:
     """A number beside a keypoint, inside the picture and readable on any ground."""
-    (width, height), _ = cv2.getTextSize(text, _FONT, _FONT_SCALE, 1)
+    (width, height), _ = cv2.getTextSize(text, _FONT, _FONT_SCALE, 2)
     x, y = place[0] + _RADIUS + 4, place[1] - _RADIUS
     if x + width > canvas.shape[1]:
         x = place[0] - _RADIUS - 4 - width
     corner = round(x), max(height + 2, round(y))
-    for color, thickness in (((0, 0, 0), 4), ((255, 255, 255), 1)):
+    for color, thickness in (((0, 0, 0), 5), ((255, 255, 255), 2)):
         cv2.putText(canvas, text, corner, _FONT, _FONT_SCALE, color, thickness, cv2.LINE_AA)

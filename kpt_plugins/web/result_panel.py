@@ -50,7 +50,7 @@ def build_result_parts() -> ResultParts:
                 label=f'Photos (at most {MAX_QUERIES}) or a video ({MAX_FRAMES} frames)',
                 file_count='multiple',
                 file_types=PHOTO_SUFFIXES + VIDEO_SUFFIXES,
-                height=130,
+                height=160,
                 elem_id='kpt-queries',
             )
             with gr.Row():
@@ -74,7 +74,7 @@ def build_result_parts() -> ResultParts:
             parts['threshold'] = gr.Slider(
                 0,
                 1,
-                0.3,
+                0,
                 step=0.01,
                 label='Least confidence that is shown',
                 elem_id='kpt-threshold',
@@ -100,12 +100,6 @@ def wire_result_parts(parts: ResultParts, state: gr.State, inferencer: FewShotIn
             yield [session, message(text, 'busy'), *[gr.skip()] * 4]
         yield [session, *finish(session, threshold, by_side)]
 
-    parts.queries.upload(
-        _take_queries,
-        [state, parts.queries],
-        [state, parts.message, parts.queries],
-        **_QUIET,
-    )
     waiting = parts.find.click(
         lambda: message('Waiting for the model …', 'busy'),
         None,
@@ -115,6 +109,13 @@ def wire_result_parts(parts: ResultParts, state: gr.State, inferencer: FewShotIn
     )
     running = waiting.then(
         find, [state, *view[1:]], found, concurrency_id='model', concurrency_limit=1, **_QUIET
+    )
+    parts.queries.upload(
+        _take_queries,
+        [state, parts.queries],
+        [state, parts.message, parts.queries],
+        cancels=[running],
+        **_QUIET,
     )
     parts.stop.click(
         lambda session, *values: [session, *finish(session, *values)],

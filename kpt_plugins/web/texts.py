@@ -27,14 +27,12 @@ def prompt(annotation: Annotation) -> str:
     target = annotation.target
     if target is not None:
         return (
-            f'Click on {_numbered(annotation, target)}. If this photo does not show it, choose '
-            f'another keypoint or go on.'
+            f'Click on {_numbered(annotation, target)}, or choose another keypoint if this photo '
+            f'does not show it.'
         )
     if not names:
         return 'Click on the first keypoint.'
-    return (
-        'Click on the next keypoint, or rename the last one. All done? Add another photo or go on.'
-    )
+    return 'Click on the next keypoint, or go on: name them, link them, add a photo.'
 
 
 def keypoint_choices(annotation: Annotation) -> list[tuple[str, int]]:

@@ -44,7 +44,8 @@ def two():
 
 def changed(picture, x, y):
     """Whether anything was drawn around a place, in pixels of the small image."""
-    x, y, ground = 9 * x, 9 * y, preview(IMAGE)
+    scale, ground = LONGER_SIDE // 100, preview(IMAGE)
+    x, y = scale * x, scale * y
     part = np.s_[max(0, y - 9) : y + 9, x - 9 : x + 9]
     return (picture[part] != ground[part]).any()
 
@@ -75,7 +76,7 @@ def test_left_and_right_have_colours(result):
     assert side_colors(3, [(0, 1)]).tolist() == [list(LEFT), list(RIGHT), list(MIDDLE)]
     by_side = draw_result(preview(IMAGE), result, 0, True)
     assert (by_side != draw_result(preview(IMAGE), result, 0, False)).any()
-    assert np.abs(by_side[180, 180].astype(int) - LEFT).max() < 20
+    assert np.abs(by_side[LONGER_SIDE // 5, LONGER_SIDE // 5].astype(int) - LEFT).max() < 20
 
 
 def test_the_table_escapes_names(result):
