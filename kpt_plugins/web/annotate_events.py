@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import gradio as gr
 
-from . import annotation as edit
+from . import edit
 from .annotate_layout import SHOWN, TYPED, AnnotateParts
 from .annotation import Annotation
 from .category_file import read_category, write_category

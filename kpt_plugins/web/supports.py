@@ -7,7 +7,8 @@ import numpy as np
 from kpt_plugins.annotation_formats import KeypointCategory
 from kpt_plugins.apis.support_set import Support, SupportSet
 
-from .annotation import MAX_KEYPOINTS, MAX_PHOTOS, Annotation, Photo, Point, clean_name
+from .annotation import MAX_KEYPOINTS, MAX_PHOTOS, Annotation, Photo, Point
+from .edit import clean_name
 
 _HIDDEN, _VISIBLE = 1, 2
 

@@ -4,8 +4,7 @@ import pytest
 
 from kpt_plugins.annotation_formats import KeypointCategory
 from kpt_plugins.apis.inference_results import ImageResult, PredictedInstance
-from kpt_plugins.web import annotation as edit
-from kpt_plugins.web import texts
+from kpt_plugins.web import edit, texts
 from kpt_plugins.web.annotation import Annotation
 from kpt_plugins.web.pictures import (
     LEFT,

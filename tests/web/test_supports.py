@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from kpt_plugins.apis.support_files import save_supports
-from kpt_plugins.web import annotation as edit
+from kpt_plugins.web import edit
 from kpt_plugins.web.annotation import Annotation
 from kpt_plugins.web.category_file import MAX_JSON_BYTES, read_category, write_category
 from kpt_plugins.web.supports import from_supports, to_supports

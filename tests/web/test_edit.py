@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kpt_plugins.web import annotation as edit
+from kpt_plugins.web import edit
 from kpt_plugins.web.annotation import MAX_KEYPOINTS, MAX_PHOTOS, Annotation, Point
 from kpt_plugins.web.history import History, record, undo
 

@@ -1,0 +1,253 @@
+"""Steps of annotating: functions that take an annotation and return the next one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from .annotation import (
+    MAX_KEYPOINTS,
+    MAX_NAME_LENGTH,
+    MAX_PHOTOS,
+    Annotation,
+    Mode,
+    Photo,
+    Point,
+)
+
+NEAR = 0.015
+"""How far a click may be from a keypoint that is meant, as a part of the photo's longer side."""
+
+
+def add_photo(annotation: Annotation, name: str, image: np.ndarray) -> Annotation:
+    """Append a photo, ``uint8 array (H, W, 3)`` BGR, and look at it.
+
+    Raises:
+        ValueError: If there are :data:`MAX_PHOTOS` already.
+    """
+    if len(annotation.photos) >= MAX_PHOTOS:
+        raise ValueError(f'{name}: there are {MAX_PHOTOS} photos already. Remove one first.')
+    photo = Photo(name, image, (None,) * len(annotation.names))
+    count = len(annotation.photos)
+    first = 0 if annotation.names else None
+    photos = (*annotation.photos, photo)
+    return replace(annotation, photos=photos, photo=count, keypoint=first, mode='add')
+
+
+def remove_photo(annotation: Annotation) -> Annotation:
+    """Remove the photo that is looked at. The keypoints stay."""
+    removed = annotation.shown
+    photos = tuple(photo for photo in annotation.photos if photo is not removed)
+    last = max(0, len(photos) - 1)
+    return replace(annotation, photos=photos, photo=min(annotation.photo, last))
+
+
+def show_photo(annotation: Annotation, index: int) -> Annotation:
+    """Look at another photo."""
+    if not 0 <= index < len(annotation.photos):
+        raise ValueError(f'There is no photo {index + 1}.')
+    return replace(annotation, photo=index, link_start=None)
+
+
+def select(annotation: Annotation, index: int) -> Annotation:
+    """Select a keypoint."""
+    _check_index(annotation, index)
+    return replace(annotation, keypoint=index)
+
+
+def set_mode(annotation: Annotation, mode: Mode) -> Annotation:
+    """Choose what a click does."""
+    if mode not in ('add', 'move', 'link'):
+        raise ValueError(f'{mode!r}: a click adds, moves or links.')
+    return replace(annotation, mode=mode, link_start=None)
+
+
+def click(annotation: Annotation, x: float, y: float) -> Annotation:
+    """What a click on the photo does in the present mode.
+
+    Args:
+        annotation: As it is.
+        x, y: Pixels of the photo.
+
+    Raises:
+        ValueError: If there is nothing to move or link there.
+    """
+    hit = nearest(annotation, x, y)
+    if annotation.mode == 'move':
+        return move(annotation, x, y)
+    if annotation.mode == 'add':
+        return place(annotation, x, y) if hit is None else select(annotation, hit)
+    if hit is None:
+        raise ValueError('There is no keypoint here: click on the first and then on the second.')
+    if annotation.link_start is None:
+        return replace(annotation, link_start=hit, keypoint=hit)
+    return toggle_link(annotation, annotation.link_start, hit)
+
+
+def nearest(annotation: Annotation, x: float, y: float) -> int | None:
+    """The keypoint of the photo that is :data:`NEAR` to a place in pixels, None without one."""
+    photo = annotation.shown
+    limit = max(4.0, NEAR * max(photo.image.shape[:2]))
+    if annotation.mode == 'link':
+        limit *= 2  # only keypoints are meant here, and fingers are broad
+    found = [
+        (np.hypot(point.x - x, point.y - y), index)
+        for index, point in enumerate(photo.points)
+        if point is not None
+    ]
+    distance, index = min(found, default=(np.inf, None))
+    return index if distance <= limit else None
+
+
+def place(annotation: Annotation, x: float, y: float) -> Annotation:
+    """Place :attr:`Annotation.target`, which is a new keypoint where all have a place."""
+    target = annotation.target
+    if target is None:
+        annotation = add_keypoint(annotation)
+        target = len(annotation.names) - 1
+    return _set_point(select(annotation, target), Point(*_inside(annotation, x, y)))
+
+
+def add_keypoint(annotation: Annotation) -> Annotation:
+    """Append a keypoint without a place, and select it.
+
+    Raises:
+        ValueError: If there is no photo, or there are :data:`MAX_KEYPOINTS` already.
+    """
+    count = len(annotation.names)
+    annotation.shown  # noqa: B018  raises without a photo
+    if count >= MAX_KEYPOINTS:
+        raise ValueError(f'There are {MAX_KEYPOINTS} keypoints already, which is the most.')
+    number = count + 1
+    while f'keypoint_{number}' in annotation.names:
+        number += 1
+    photos = tuple(replace(photo, points=(*photo.points, None)) for photo in annotation.photos)
+    names = (*annotation.names, f'keypoint_{number}')
+    return replace(annotation, names=names, photos=photos, keypoint=count)
+
+
+def move(annotation: Annotation, x: float, y: float) -> Annotation:
+    """Give the selected keypoint a place, x and y in pixels, whether it has one or not."""
+    before = annotation.point
+    _selected(annotation)
+    hidden = before is not None and before.hidden
+    return _set_point(annotation, Point(*_inside(annotation, x, y), hidden))
+
+
+def toggle_hidden(annotation: Annotation) -> Annotation:
+    """Mark the selected keypoint as hidden in this photo, or as visible again."""
+    index = _selected(annotation)
+    point = annotation.point
+    if point is None:
+        raise ValueError(
+            f'{annotation.names[index]}: give it a place first, as you would guess it.'
+        )
+    return _set_point(annotation, replace(point, hidden=not point.hidden))
+
+
+def clear_point(annotation: Annotation) -> Annotation:
+    """Take the selected keypoint off this photo."""
+    _selected(annotation)
+    return _set_point(annotation, None)
+
+
+def delete_keypoint(annotation: Annotation) -> Annotation:
+    """Remove the selected keypoint from all photos, with its links."""
+    index = _selected(annotation)
+
+    def without(items: tuple) -> tuple:
+        return items[:index] + items[index + 1 :]
+
+    def renumber(pairs: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+        return tuple((a - (a > index), b - (b > index)) for a, b in pairs if index not in (a, b))
+
+    names = without(annotation.names)
+    return replace(
+        annotation,
+        names=names,
+        links=renumber(annotation.links),
+        pairs=renumber(annotation.pairs),
+        photos=tuple(replace(p, points=without(p.points)) for p in annotation.photos),
+        keypoint=min(index, len(names) - 1) if names else None,
+        link_start=None,
+    )
+
+
+def rename(annotation: Annotation, index: int, name: str) -> Annotation:
+    """Name a keypoint.
+
+    Raises:
+        ValueError: If the name is empty, too long, or another keypoint's.
+    """
+    _check_index(annotation, index)
+    name = clean_name(name)
+    if name in annotation.names[:index] + annotation.names[index + 1 :]:
+        raise ValueError(f'{name!r}: another keypoint has this name already.')
+    names = list(annotation.names)
+    names[index] = name
+    return replace(annotation, names=tuple(names))
+
+
+def rename_category(annotation: Annotation, name: str) -> Annotation:
+    """Name the category.
+
+    Raises:
+        ValueError: If the name is empty or too long.
+    """
+    return replace(annotation, category=clean_name(name))
+
+
+def toggle_link(annotation: Annotation, a: int, b: int) -> Annotation:
+    """Link two keypoints, or part them if they are linked."""
+    _check_index(annotation, a)
+    _check_index(annotation, b)
+    if a == b:
+        raise ValueError(f'{annotation.names[a]}: a link needs two different keypoints.')
+    link = (min(a, b), max(a, b))
+    links = tuple(other for other in annotation.links if other != link)
+    if len(links) == len(annotation.links):
+        links += (link,)
+    return replace(annotation, links=links, keypoint=b, link_start=None)
+
+
+def clean_name(name: str) -> str:
+    """A name without control characters and needless blanks.
+
+    Raises:
+        ValueError: If nothing is left, or more than :data:`MAX_NAME_LENGTH` characters.
+    """
+    text = ' '.join(''.join(c if c.isprintable() else ' ' for c in str(name)).split())
+    if not text:
+        raise ValueError('A name needs at least one letter.')
+    if len(text) > MAX_NAME_LENGTH:
+        raise ValueError(f'A name has at most {MAX_NAME_LENGTH} letters, this one {len(text)}.')
+    return text
+
+
+def _set_point(annotation: Annotation, point: Point | None) -> Annotation:
+    shown = annotation.shown
+    points = list(shown.points)
+    points[annotation.keypoint] = point
+    photos = list(annotation.photos)
+    photos[annotation.photo] = replace(shown, points=tuple(points))
+    return replace(annotation, photos=tuple(photos))
+
+
+def _inside(annotation: Annotation, x: float, y: float) -> tuple[float, float]:
+    height, width = annotation.shown.image.shape[:2]
+    if not (np.isfinite(x) and np.isfinite(y)):
+        raise ValueError('A place is two numbers, x and y in pixels.')
+    return float(np.clip(x, 0, width)), float(np.clip(y, 0, height))
+
+
+def _selected(annotation: Annotation) -> int:
+    annotation.shown  # noqa: B018  raises without a photo
+    if annotation.keypoint is None:
+        raise ValueError('There is no keypoint yet: click on the photo.')
+    return annotation.keypoint
+
+
+def _check_index(annotation: Annotation, index: int) -> None:
+    if index is None or not 0 <= index < len(annotation.names):
+        raise ValueError('There is no such keypoint.')
