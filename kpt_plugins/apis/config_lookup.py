@@ -23,6 +23,18 @@ def config_folder() -> Path:
     raise FileNotFoundError(f'no configs in {PACKAGE}: reinstall kpt_plugins (`make install`)')
 
 
+def find_tool(name: str) -> Path:
+    """Return the path of a script that is shipped in ``tools``, ``'train.py'`` for instance.
+
+    Raises:
+        FileNotFoundError: the installation has lost it.
+    """
+    for folder in (PACKAGE / '.mim' / 'tools', PACKAGE.parent / 'tools'):
+        if (folder / name).is_file():
+            return (folder / name).resolve()
+    raise FileNotFoundError(f'no tools/{name} in {PACKAGE}: reinstall kpt_plugins (`make install`)')
+
+
 def shipped_configs() -> dict[str, Path]:
     """Return the experiment configs as ``{name without .py: path}``, without ``_base_`` parts."""
     paths = sorted(config_folder().rglob('*.py'))

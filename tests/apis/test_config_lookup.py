@@ -68,3 +68,9 @@ def test_a_package_without_configs_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(config_lookup, 'PACKAGE', tmp_path / 'kpt_plugins')
     with pytest.raises(FileNotFoundError, match='no configs in .*reinstall'):
         find_config('fmmp_synth')
+
+
+def test_tools():
+    assert config_lookup.find_tool('train.py').parent.name == 'tools'
+    with pytest.raises(FileNotFoundError, match='no tools/nothing.py'):
+        config_lookup.find_tool('nothing.py')

@@ -1,0 +1,108 @@
+"""Which labels a detector is trained on."""
+
+import re
+
+import numpy as np
+import pytest
+
+from kpt_plugins.annotation_formats import KeypointCategory, KeypointInstance
+from kpt_plugins.apis.detector_labels import instance_score, read_human_labels, read_labels
+from tests.helpers import coco_file, write_coco, write_json
+
+
+@pytest.fixture
+def predicted(tmp_path):
+    """Two objects: one sure of all but its last keypoint, one not sure at all."""
+    content = coco_file()
+    for annotation, scores in zip(
+        content['annotations'], ([0.9, 0.8, 0.1], [0.2] * 3), strict=True
+    ):
+        annotation['keypoint_scores'] = scores
+    return write_coco(tmp_path, content)
+
+
+def read(path, **options):
+    return read_labels(path, path.parent / 'images', **options)
+
+
+def test_all_without_thresholds(predicted):
+    labels = read(predicted)
+    assert (labels.num_objects, labels.dropped, labels.unsure_keypoints) == (2, 0, 0)
+    assert labels.category.name == 'thing'
+
+
+def test_unsure_objects_and_keypoints(predicted):
+    labels = read(predicted, min_score=0.5, min_keypoint_score=0.5)
+    (image,) = labels.annotations.images
+    assert image.file_name == '0.png' and labels.dropped == 1 and labels.unsure_keypoints == 1
+    assert image.instances[0].keypoints[:, 2].tolist() == [2, 2, 0]
+    # the score of an object is that of all its keypoints, whatever is hidden of them
+    assert read(predicted, min_score=0.6).num_objects == 1
+    assert read(predicted, min_score=0.6, min_keypoint_score=0.85).num_objects == 1
+    assert read(predicted, min_keypoint_score=0.3).num_objects == 1
+
+
+def test_a_threshold_is_reached_by_equal_scores(predicted):
+    assert read(predicted, min_score=0.2, min_keypoint_score=0.2).num_objects == 2
+
+
+def test_human_labels_are_sure(tmp_path):
+    labels = read(write_coco(tmp_path, coco_file()), min_score=1, min_keypoint_score=1)
+    assert labels.num_objects == 2 and labels.unsure_keypoints == 0
+
+
+def test_scores_of_objects():
+    points = np.array([[1, 2, 2], [0, 0, 0], [3, 4, 1]])
+    assert instance_score(KeypointInstance('a', points, None, [0.4, 0, 0.8])) == pytest.approx(0.6)
+    assert instance_score(KeypointInstance('a', points)) == 1
+    assert instance_score(KeypointInstance('a', points * 0, (1, 2, 3, 4), [0.5] * 3)) == 0
+
+
+def test_none_accepted(predicted):
+    expected = f'{predicted}: none of 2 objects is accepted, the surest has the confidence 0.60'
+    with pytest.raises(ValueError, match=re.escape(expected)):
+        read(predicted, min_score=0.7)
+
+
+def test_missing_files(predicted, tmp_path):
+    with pytest.raises(FileNotFoundError, match='gone.json: there is no such file'):
+        read(tmp_path / 'gone.json')
+    (tmp_path / 'images' / '1.png').unlink()
+    assert read(predicted, min_score=0.5).num_objects == 1  # it is not needed
+    with pytest.raises(FileNotFoundError, match='1.png: there is no such image; 1 of the 2 images'):
+        read(predicted)
+    with pytest.raises(FileNotFoundError, match='nowhere'):
+        read_labels(predicted, tmp_path / 'nowhere')
+
+
+def test_which_category(tmp_path):
+    content = coco_file()
+    content['categories'].append(dict(id=2, name='cow', keypoints=['p0', 'p1', 'p2'], skeleton=[]))
+    path = write_coco(tmp_path, content)
+    with pytest.raises(ValueError, match='ann.json: several categories, expected .* thing, cow'):
+        read(path)
+    with pytest.raises(ValueError, match="ann.json: no category 'dog', expected .* thing, cow"):
+        read(path, category='dog')
+    assert read(path, category='thing').num_objects == 2
+    with pytest.raises(ValueError, match='none of 0 objects'):
+        read(path, category='cow')
+
+
+def test_human_keypoints_in_the_order_of_the_others(tmp_path):
+    path = write_coco(tmp_path, coco_file())
+    category = KeypointCategory('animal', ['p2', 'extra', 'p0', 'p1'])
+    labels = read_human_labels(path, tmp_path / 'images', category)
+    assert labels.category == category
+    points = labels.annotations.images[0].instances[0].keypoints
+    assert points.tolist() == [[13, 12, 2], [0, 0, 0], [5, 6, 2], [9, 9, 2]]
+    with pytest.raises(ValueError, match=r"ann.json: category 'thing' .* fits 0 of animal \(nose"):
+        read_human_labels(path, tmp_path / 'images', KeypointCategory('animal', ['nose']))
+
+
+def test_images_without_those_of_a_human(tmp_path):
+    labels = read(write_coco(tmp_path, coco_file()))
+    (tmp_path / 'link').symlink_to(tmp_path / 'images')
+    path = write_json(tmp_path / 'link' / 'human.json', coco_file(num_images=1))
+    human = read_human_labels(path, None, labels.category)
+    labels.without(human.files())
+    assert [image.file_name for image in labels.annotations.images] == ['1.png']
