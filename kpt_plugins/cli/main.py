@@ -13,6 +13,8 @@ COMMANDS: dict[str, str] = {
     'train-detector': 'train_detector',
     'convert': 'convert',
     'export': 'export',
+    'doctor': 'doctor',
+    'check-dataset': 'check_dataset',
     'web': 'web',
 }
 """Modules of this package by the command's name; each has its click command as ``command``."""
