@@ -116,6 +116,11 @@ class IncrementalPoseEstimator(TopdownPoseEstimator):
             self.association_loss = MODELS.build(
                 association_loss or dict(type='SpatialDistillationLoss')
             )
+            # It is trained before the student, by its hook, and frozen then: nothing of it may
+            # wait for gradients of other processes.
+            self._ddp_params_and_buffers_to_ignore = [
+                f'ka_net.{name}' for name in self.ka_net.state_dict()
+            ]
         self.stage = 'promotion'
         self._register_state_dict_hook(_drop_training_parts)
         self.register_load_state_dict_post_hook(_forgive_training_parts)
