@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from kpt_plugins.annotation_formats import write_annotations
+from kpt_plugins.annotation_formats.image_files import relative_name
 from kpt_plugins.datasets.annotation_file import load_annotation_file
 from kpt_plugins.engine.hooks.safe_checkpoint_hook import write_atomically
 from kpt_plugins.visualization.review_sheet import ReviewCard, review_sheet, thumbnail
@@ -118,12 +119,13 @@ def write_labels(labels: AutoLabels, out: str | Path, images: str | Path) -> lis
     return paths
 
 
-def read_boxes(path: str | Path, category: str) -> dict[str, np.ndarray]:
+def read_boxes(path: str | Path, category: str, images: str | Path) -> dict[str, np.ndarray]:
     """Boxes of a COCO-like file, as :func:`autolabel` takes them.
 
     Args:
         path: The file; its annotations need no keypoints.
         category: Whose boxes, by its name; of a file with a single one the name does not matter.
+        images: Folder of the images; names of files that lead elsewhere are looked up in it.
 
     Returns:
         For each image that has any, ``float64 array (N, 4)``, x1, y1, x2, y2.
@@ -153,7 +155,8 @@ def read_boxes(path: str | Path, category: str) -> dict[str, np.ndarray]:
             raise ValueError(
                 f'{path}: annotations[{number}]: bbox: {box!r}, expected x, y, width, height'
             ) from None
-        name = file.images[annotation['image_id']]['file_name']
+        image = file.images[annotation['image_id']]
+        name = relative_name(image['file_name'], images, f'{path}: image {image["id"]}: file_name')
         found.setdefault(name, []).append((x, y, x + width, y + height))
     return {name: np.array(boxes) for name, boxes in found.items()}
 

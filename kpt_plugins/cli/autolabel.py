@@ -50,7 +50,7 @@ def command(
     require_empty(out, force)
     inferencer = make_inferencer(**model)
     category = inferencer.support.category.name
-    given = read_boxes(boxes, category) if boxes else None
+    given = read_boxes(boxes, category, images) if boxes else None
     labels = autolabel(inferencer, images, given, batch_size)
     paths = write_labels(labels, Path(out), images)
     done = [result for result in labels.results if result.error is None]

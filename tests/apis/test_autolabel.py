@@ -92,16 +92,20 @@ def test_boxes_of_a_file(tmp_path):
     content = coco_file()
     for annotation in content['annotations']:
         del annotation['keypoints']
-    boxes = read_boxes(write_json(tmp_path / 'a.json', content), 'whatever')
+    boxes = read_boxes(write_json(tmp_path / 'a.json', content), 'whatever', tmp_path)
     assert boxes.keys() == {'0.png', '1.png'}
     assert boxes['0.png'].tolist() == [[4, 5, 25, 16]]
+    content['images'][0]['file_name'] = '/elsewhere/photos/0.png'
+    (tmp_path / '0.png').touch()
+    write_json(tmp_path / 'a.json', content)
+    assert read_boxes(tmp_path / 'a.json', 'thing', tmp_path).keys() == {'0.png', '1.png'}
     content['categories'].append(dict(id=2, name='other', keypoints=[], skeleton=[]))
     write_json(tmp_path / 'a.json', content)
-    assert len(read_boxes(tmp_path / 'a.json', 'thing')) == 2
-    assert read_boxes(tmp_path / 'a.json', 'other') == {}
+    assert len(read_boxes(tmp_path / 'a.json', 'thing', tmp_path)) == 2
+    assert read_boxes(tmp_path / 'a.json', 'other', tmp_path) == {}
     with pytest.raises(ValueError, match=r"a.json: categories: thing, other, expected 'cow'"):
-        read_boxes(tmp_path / 'a.json', 'cow')
+        read_boxes(tmp_path / 'a.json', 'cow', tmp_path)
     content['annotations'][1]['bbox'] = [1, 2]
     write_json(tmp_path / 'a.json', content)
     with pytest.raises(ValueError, match=r'a.json: annotations\[1\]: bbox: \[1, 2\], expected x'):
-        read_boxes(tmp_path / 'a.json', 'thing')
+        read_boxes(tmp_path / 'a.json', 'thing', tmp_path)

@@ -1,0 +1,296 @@
+"""Annotate few images, label all from them, train: what it gains over training on the few alone.
+
+On one species of LivestockKeypoints, for every seed and number of human-annotated images: ``kpt
+autolabel`` labels the other training images, ``kpt train-detector`` trains on both, and on the few
+alone; besides on all true labels. Writes ``benchmarks/results/autolabel_loop.{md,png,json}``. It
+can be stopped and started again at any moment: finished steps are kept, broken trainings resumed.
+
+As it stands: 4 numbers of images, 2 detectors each, and one on all labels, with 3 seeds: 27
+trainings of 1,000 to 1,500 iterations. Fewer by ``--shots``, ``--seeds``, ``--epochs``.
+
+Examples:
+    python benchmarks/autolabel_loop.py --weights fmmp.pth
+    python benchmarks/autolabel_loop.py --weights fmmp.pth --shots 1 5 --seeds 0 --jobs 1
+    python benchmarks/autolabel_loop.py --table-only
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import signal
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from autolabel_report import ALL, FEW, LOOP, write_report
+from mmpose.evaluation.functional import keypoint_pck_accuracy
+from tool_processes import Processes, locked
+
+from kpt_plugins.apis.run_config import load_config
+from kpt_plugins.apis.run_fingerprint import require_same_run, write_fingerprint
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / 'benchmarks' / 'results' / 'autolabel_loop'
+KPT, TEST = ROOT / 'tools' / 'kpt.py', ROOT / 'tools' / 'test.py'
+SEEDS = (0, 1, 2)
+SHOTS = (1, 5, 10, 50)
+THRESHOLD = 0.1
+"""Of PCK, as in the config that ``kpt train-detector`` writes."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What every run may use; images to train and test on, 0 for all."""
+
+    epochs: int = 20
+    input_size: int = 128
+    supports: int = 5
+    min_score: float = 0.0
+    min_keypoint_score: float = 0.3
+    train_images: int = 0
+    test_images: int = 0
+
+    def arguments(self) -> str:
+        """The part of the command line that sets it."""
+        return ' '.join(f'--{k.replace("_", "-")} {v}' for k, v in asdict(self).items())
+
+
+@dataclass(frozen=True)
+class Data:
+    """The true labels of a species; names of files are relative to ``images``."""
+
+    species: str
+    images: Path
+    train: dict
+    test: dict
+
+    @classmethod
+    def load(cls, species: str, budget: Budget) -> Data:
+        root = Path(load_config(ROOT / 'configs' / 'coke_livestock_cattle.py').data_root)
+        parts = []
+        for part, number in (('train', budget.train_images), ('test', budget.test_images)):
+            content = json.loads((root / 'annotations' / f'{species}_{part}.json').read_text())
+            for image in content['images']:
+                image['file_name'] = image['file_name'].removeprefix(f'{species}/')
+            parts.append(only(content, content['images'][: number or None]))
+        return cls(species, root / 'images' / species, *parts)
+
+    def split(self, shots: int, seed: int) -> tuple[dict, dict]:
+        """The labels of a human, and those of all other images, which none but we know."""
+        order = list(self.train['images'])
+        random.Random(seed).shuffle(order)
+        return only(self.train, order[:shots]), only(self.train, order[shots:])
+
+
+def only(content: dict, images: Sequence[dict]) -> dict:
+    """A COCO file of some images, in the order given."""
+    places = {image['id']: place for place, image in enumerate(images)}
+    found = [a for a in content['annotations'] if a['image_id'] in places]
+    found.sort(key=lambda annotation: places[annotation['image_id']])
+    return dict(content, images=list(images), annotations=found)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A detector, from the labels to its score, in its own folder."""
+
+    arm: str
+    shots: int
+    seed: int
+    budget: Budget
+    root: Path
+    species: str
+    weights: Path | None
+
+    @property
+    def name(self) -> str:
+        return f'{self.species}_{self.arm}_{self.shots}_seed{self.seed}'
+
+    @property
+    def folder(self) -> Path:
+        return self.root / self.name
+
+    @property
+    def scores(self) -> Path:
+        return self.folder / 'scores.json'
+
+    def experiment(self) -> dict[str, Any]:
+        """All that its score depends on."""
+        content = asdict(self.budget) | dict(arm=self.arm, shots=self.shots, seed=self.seed)
+        if self.arm == LOOP:
+            content['weights'] = sha256(self.weights.read_bytes()).hexdigest()
+        return content
+
+    def steps(self, images: Path) -> dict[str, list[str]]:
+        """The commands by name, in their order."""
+        budget, folder = self.budget, self.folder
+        human, labels = folder / 'human.json', folder / 'labels'
+        steps = {}
+        train = ['train-detector', human, '--images', images]
+        if self.arm == LOOP:
+            label = ['autolabel', images, '--weights', self.weights, '--support', human]
+            label += ['--support-images', images, '--shots', budget.supports]
+            label += ['--boxes', folder / 'others.json', '--out', labels, '--force']
+            steps['label'] = [sys.executable, KPT, *label]
+            train = ['train-detector', labels / 'annotations.json', '--images', images]
+            train += ['--annotated', human, '--annotated-images', images]
+            train += ['--min-score', budget.min_score]
+            train += ['--min-keypoint-score', budget.min_keypoint_score]
+        train += ['--work-dir', folder / 'detector', '--epochs', budget.epochs, '--seed', self.seed]
+        train += ['--input-size', budget.input_size, budget.input_size, '--workers', 0, '--resume']
+        steps['train'] = [sys.executable, KPT, *train]
+        dataset = 'test_dataloader.dataset'
+        checkpoint = folder / 'detector' / f'epoch_{budget.epochs}.pth'
+        test = [folder / 'detector' / 'detector.py', checkpoint, '--out', self.scores]
+        test += ['--work-dir', folder / 'test', '--cfg-options', 'test_evaluator.0.prefix=test']
+        test += [f'{dataset}.ann_file={(folder / "test.json").resolve()}']
+        test += [f'{dataset}.data_prefix.img={images}']
+        steps['test'] = [sys.executable, TEST, *test]
+        return {name: list(map(str, command)) for name, command in steps.items()}
+
+
+def execute(run: Run, data: Data, processes: Processes) -> None:
+    """Do what is left to do of a run.
+
+    Raises:
+        RuntimeError: if a tool fails, or another process is at work in the folder.
+        ValueError: if the folder holds a run of another budget.
+    """
+    with locked(run.folder) as lock:
+        require_same_run(run.folder, run.experiment())
+        write_fingerprint(run.folder, run.experiment())
+        human, others = data.split(run.shots, run.seed)
+        for name, content in (('human', human), ('others', others), ('test', data.test)):
+            (run.folder / f'{name}.json').write_text(json.dumps(content))
+        for name, command in run.steps(data.images.resolve()).items():
+            done = run.folder / f'{name}.done'
+            if not done.is_file():
+                processes.run(command, run.folder / 'console.log', lock)
+                done.touch()
+
+
+def execute_all(runs: Sequence[Run], data: Data, jobs: int) -> list[str]:
+    """Execute runs, several at a time; returns what went wrong."""
+    processes, problems = Processes(), []
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        futures = {pool.submit(execute, run, data, processes): run for run in runs}
+        for number, future in enumerate(as_completed(futures), 1):
+            name, error = futures[future].name, future.exception()
+            if error:
+                problems.append(f'{name}: {error}')
+            print(f'[{number}/{len(runs)}] {name}: {error or "finished"}', flush=True)
+    finally:
+        processes.stop()
+        pool.shutdown(cancel_futures=True)
+    return problems
+
+
+def label_pck(labels: dict, truth: dict) -> float:
+    """PCK of predicted labels: mean over keypoints, of the longer side of the box."""
+    names = {image['id']: image['file_name'] for image in labels['images']}
+    found = {names[a['image_id']]: a['keypoints'] for a in labels['annotations']}
+    names = {image['id']: image['file_name'] for image in truth['images']}
+    true = [a for a in truth['annotations'] if names[a['image_id']] in found]
+    predicted = np.array([found[names[a['image_id']]] for a in true]).reshape(len(true), -1, 3)
+    points = np.array([a['keypoints'] for a in true], dtype=float).reshape(predicted.shape)
+    sizes = np.array([[max(a['bbox'][2:])] * 2 for a in true])
+    visible = points[..., 2] > 0
+    return float(
+        keypoint_pck_accuracy(predicted[..., :2], points[..., :2], visible, THRESHOLD, sizes)[1]
+    )
+
+
+def collect(runs: Sequence[Run], data: Data) -> dict[str, Any]:
+    """All that table and figure are made of.
+
+    Raises:
+        ValueError: if no run is finished.
+    """
+    done, missing = [], []
+    for run in runs:
+        if not (run.folder / 'test.done').is_file():
+            missing.append(run.name)
+            continue
+        score = json.loads(run.scores.read_text())['test']['PCK']
+        content = dict(arm=run.arm, shots=run.shots, seed=run.seed, pck=score)
+        if run.arm == LOOP:
+            labels = json.loads((run.folder / 'labels' / 'annotations.json').read_text())
+            truth = data.split(run.shots, run.seed)[1]
+            content.update(label_pck=label_pck(labels, truth), labels=len(labels['annotations']))
+        done.append(content)
+    if not done:
+        raise ValueError(f'no finished run in {runs[0].root}')
+    budget = runs[0].budget
+    return dict(
+        command=f'python benchmarks/autolabel_loop.py {runs[0].species} --weights FILE '
+        f'{budget.arguments()}',
+        budget=asdict(budget),
+        species=runs[0].species,
+        num_images=len(data.train['images']),
+        runs=done,
+        missing=missing,
+    )
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        'species', nargs='?', choices=['cattle', 'horse', 'sheep'], default='cattle'
+    )
+    parser.add_argument('--weights', type=Path, help='checkpoint of a few-shot model')
+    parser.add_argument('--shots', nargs='+', type=int, default=list(SHOTS))
+    parser.add_argument('--seeds', nargs='+', type=int, default=list(SEEDS))
+    for name, value in asdict(Budget()).items():
+        parser.add_argument(f'--{name.replace("_", "-")}', type=type(value), default=value)
+    parser.add_argument('--jobs', type=int, default=2, help='runs at a time, one thread each')
+    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/autolabel_loop'))
+    parser.add_argument(
+        '--out', type=Path, default=RESULTS, help='results, without .md, .png and .json'
+    )
+    parser.add_argument(
+        '--table-only', action='store_true', help='write the results of the finished runs'
+    )
+    args = parser.parse_args(argv)
+    if not args.table_only and not (args.weights and args.weights.is_file()):
+        parser.error(f'--weights {args.weights}: expected the checkpoint of a few-shot model')
+    return args
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
+    budget = Budget(**{name: getattr(args, name) for name in asdict(Budget())})
+    data = Data.load(args.species, budget)
+    total = len(data.train['images'])
+    if wrong := [n for n in args.shots if not 0 < n < total]:
+        raise SystemExit(f'--shots {wrong[0]}: expected 1 to {total - 1} of {total} images')
+    # All arms with one seed before the next: a partial table is a fair one.
+    arms = [*((arm, n) for n in args.shots for arm in (LOOP, FEW)), (ALL, total)]
+    runs = [
+        Run(arm, shots, seed, budget, args.work_dir, args.species, args.weights)
+        for seed in args.seeds
+        for arm, shots in arms
+    ]
+    problems = []
+    if not args.table_only:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit('terminated'))
+        problems = execute_all(runs, data, args.jobs)
+    try:
+        write_report(collect(runs, data), args.out)
+    except ValueError as error:
+        problems.append(str(error))
+    if problems:
+        raise SystemExit('\n'.join(problems))
+
+
+if __name__ == '__main__':
+    main()
