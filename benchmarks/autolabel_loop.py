@@ -24,7 +24,6 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +34,7 @@ from tool_processes import Processes, locked
 
 from kpt_plugins.apis.run_config import load_config
 from kpt_plugins.apis.run_fingerprint import require_same_run, write_fingerprint
+from kpt_plugins.structures.step_manifest import sha256_of
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / 'benchmarks' / 'results' / 'autolabel_loop'
@@ -125,7 +125,7 @@ class Run:
         """All that its score depends on."""
         content = asdict(self.budget) | dict(arm=self.arm, shots=self.shots, seed=self.seed)
         if self.arm == LOOP:
-            content['weights'] = sha256(self.weights.read_bytes()).hexdigest()
+            content['weights'] = sha256_of(self.weights)
         return content
 
     def steps(self, images: Path) -> dict[str, list[str]]:

@@ -1,0 +1,157 @@
+"""The labelling loop's benchmark: who learns from what, what is left to do, table and figure."""
+
+import json
+from pathlib import Path
+
+import click
+import pytest
+
+from kpt_plugins.cli.main import kpt
+from tests.helpers import coco_file, write_coco
+from tests.tools.tool import load_tool
+
+from .loading import load_benchmark
+
+loop = load_benchmark('autolabel_loop')
+report = load_benchmark('autolabel_report')
+
+
+@pytest.fixture
+def weights(tmp_path):
+    (tmp_path / 'w.pth').write_bytes(b'weights')
+    return tmp_path / 'w.pth'
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    """A root like that of livestock, with six images to train on and two to test on."""
+    root = tmp_path / 'root'
+    for part, number in (('train', 6), ('test', 2)):
+        content = coco_file(num_images=number)
+        for image in content['images']:
+            image['file_name'] = f'cattle/{part}{image["file_name"]}'
+        write_coco(root, content).rename(root / f'cattle_{part}.json')
+    (root / 'annotations').mkdir()
+    for part in ('train', 'test'):
+        (root / f'cattle_{part}.json').rename(root / 'annotations' / f'cattle_{part}.json')
+    monkeypatch.setattr(loop, 'load_config', lambda path: type('C', (), dict(data_root=str(root))))
+    return loop.Data.load('cattle', loop.Budget())
+
+
+def make_run(root, arm='loop', shots=2, seed=0, weights=None):
+    return loop.Run(arm, shots, seed, loop.Budget(epochs=3), root, 'cattle', weights)
+
+
+def names(content):
+    return [image['file_name'] for image in content['images']]
+
+
+def test_splits_are_nested_and_nothing_is_in_both(data):
+    assert data.images.name == 'cattle' and names(data.test) == ['test0.png', 'test1.png']
+    human, others = data.split(2, seed=0)
+    assert sorted(names(human) + names(others)) == [f'train{i}.png' for i in range(6)]
+    assert names(data.split(4, seed=0)[0])[:2] == names(human)
+    assert names(data.split(6, seed=1)[0]) != names(data.split(6, seed=0)[0])
+    for part in (human, others):
+        assert [a['image_id'] for a in part['annotations']] == [i['id'] for i in part['images']]
+
+
+def test_fewer_images(data):
+    small = loop.Data.load('cattle', loop.Budget(train_images=3, test_images=1))
+    assert (len(small.train['images']), len(small.test['annotations'])) == (3, 1)
+
+
+@pytest.mark.parametrize('arm', ['loop', 'few', 'all'])
+def test_commands_are_understood(data, tmp_path, weights, arm):
+    steps = make_run(tmp_path, arm, weights=weights).steps(data.images)
+    assert list(steps) == (['label'] if arm == 'loop' else []) + ['train', 'test']
+    given = {}
+    for name, (_, tool, *args) in steps.items():
+        if Path(tool).stem == 'kpt':
+            command = kpt.get_command(click.Context(kpt), args[0])
+            given[name] = command.make_context(args[0], args[1:]).params
+    train = given['train']
+    assert train['epochs'] == 3 and train['input_size'] == (128, 128) and train['resume']
+    if arm == 'loop':
+        label = given['label']
+        assert label['support'] == train['annotated'] and label['shots'] == 5
+        assert train['annotations'].startswith(label['out'])
+        assert label['boxes'].endswith('others.json') and train['min_keypoint_score'] == 0.3
+    else:
+        assert train['annotations'].endswith('human.json') and not train['annotated']
+    args = load_tool('test').parse_args(steps['test'][2:])
+    assert args.config == str(Path(train['work_dir']) / 'detector.py')
+    assert args.checkpoint == str(Path(train['work_dir']) / 'epoch_3.pth')
+    assert args.cfg_options['test_dataloader.dataset.ann_file'].endswith('test.json')
+
+
+@pytest.fixture
+def recorded(monkeypatch):
+    """Files instead of what the tools would do."""
+    commands = []
+
+    def run(self, command, log, lock):
+        folder, name = log.parent, command[2] if 'kpt' in command[1] else 'test'
+        if 'few_1_seed1' in folder.name and name == 'test':
+            raise RuntimeError('broken')
+        commands.append((folder.name, name))
+        if name == 'autolabel':
+            labels = json.loads((folder / 'others.json').read_text())
+            (folder / 'labels').mkdir()
+            (folder / 'labels' / 'annotations.json').write_text(json.dumps(labels))
+        elif name == 'test':
+            score = 0.9 if 'all' in folder.name else 0.5 if 'loop' in folder.name else 0.3
+            (folder / 'scores.json').write_text(json.dumps(dict(test=dict(PCK=score))))
+
+    monkeypatch.setattr(loop.Processes, 'run', run)
+    return commands
+
+
+def test_from_runs_to_table_and_figure(data, tmp_path, weights, recorded):
+    arguments = ['--weights', weights, '--shots', 1, 2, '--seeds', 0, 1, '--jobs', 1]
+    arguments += ['--work-dir', tmp_path / 'runs', '--out', tmp_path / 'out' / 'loop']
+    with pytest.raises(SystemExit, match='cattle_few_1_seed1: broken'):
+        loop.main(list(map(str, arguments)))
+    assert [c for f, c in recorded if f == 'cattle_loop_2_seed0'] == [
+        'autolabel',
+        'train-detector',
+        'test',
+    ]
+    results = json.loads((tmp_path / 'out' / 'loop.json').read_text())
+    assert results['missing'] == ['cattle_few_1_seed1'] and len(results['runs']) == 9
+    page = (tmp_path / 'out' / 'loop.md').read_text()
+    assert '| 1 | 30.0 | 50.0 ± 0.0 | +20.0 | 100.0 ± 0.0 | 1 + 2 |' in page
+    assert '| 6 (all) | 90.0 ± 0.0 |' in page
+    assert (tmp_path / 'out' / 'loop.png').stat().st_size > 5000
+    # again: only what is left
+    recorded.clear()
+    with pytest.raises(SystemExit, match='broken'):
+        loop.main(list(map(str, arguments)))
+    assert recorded == []
+    with pytest.raises(SystemExit, match='holds a run with another epochs'):
+        loop.main([*map(str, arguments), '--epochs', '5'])
+
+
+def test_pck_of_labels():
+    truth = coco_file()  # boxes 21 wide: right is less than 2.1 px off
+    labels = json.loads(json.dumps(truth))
+    for image in labels['images']:
+        image['id'] += 10
+    for annotation in labels['annotations']:
+        annotation['image_id'] += 10
+    assert loop.label_pck(labels, truth) == 1
+    labels['annotations'][0]['keypoints'][0] += 2
+    labels['annotations'][1]['keypoints'][3] += 3
+    assert loop.label_pck(labels, truth) == pytest.approx(5 / 6)
+    truth['annotations'][1]['keypoints'][5] = 0
+    assert loop.label_pck(labels, truth) == 1
+
+
+def test_impossible_wishes(data, weights, tmp_path, capsys):
+    with pytest.raises(SystemExit, match='--shots 6: expected 1 to 5 of 6 images'):
+        loop.main(['--weights', str(weights), '--shots', '6'])
+    with pytest.raises(SystemExit):
+        loop.main(['--weights', str(tmp_path / 'gone.pth')])
+    assert 'gone.pth: expected the checkpoint' in capsys.readouterr().err
+    with pytest.raises(SystemExit, match='no finished run'):
+        loop.main(['--table-only', '--shots', '1', '--work-dir', str(tmp_path)])
