@@ -32,6 +32,8 @@ def short(monkeypatch):
         model['head']['deconv_out_channels'] = (32, 32, 32)
         return model
 
+    # what takes longest: each config's text is laid out anew, six times a training
+    monkeypatch.setattr('yapf.yapflib.yapf_api.FormatCode', lambda text, **_: (text, True))
     monkeypatch.setattr(detector_config, 'MIN_ITERATIONS', 2)
     monkeypatch.setattr(detector_config, '_backbone', narrow)
     monkeypatch.setattr(detector_config, '_heatmap_model', narrow_head)
