@@ -51,7 +51,7 @@ function show() {
     card.hidden = which === 'below' ? !below : which === 'accepted' && below;
   }
   const accepted = scores.filter(score => score >= least).length;
-  document.getElementById('least').textContent = least.toFixed(2);
+  document.getElementById('value').textContent = least.toFixed(2);
   document.getElementById('count').textContent =
     `${accepted} of ${scores.length} objects are at least as sure: --min-score ${least.toFixed(2)}`;
 }
@@ -132,7 +132,7 @@ def review_sheet(title: str, cards: Sequence[ReviewCard], failed: Sequence[str] 
 {note}
 <form>
 <label>Least confidence <input type="range" name="least" min="0" max="1" step="0.01" value="0">
-<output id="least"></output></label>
+<output id="value"></output></label>
 <label>Show <select name="which"><option value="all">all</option>
 <option value="below">those below</option>
 <option value="accepted">those at or above</option></select></label>

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+import shutil
 
 import cv2
 import numpy as np
@@ -69,3 +70,34 @@ def test_thumbnail_shows_box_and_keypoints_and_no_more():
     jpeg = thumbnail(drawing, np.float32([110, 110, 150, 190]), np.float32([[190, 150]]))
     image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
     assert image.shape == (300, 300, 3) and image.min() > 250
+
+
+def test_the_filter_in_a_browser(tmp_path):
+    """Moved, it counts and hides; nothing is asked from elsewhere, and the policy stops nothing."""
+    playwright = pytest.importorskip('playwright.sync_api')
+    chromium = shutil.which('chromium')
+    if chromium is None:
+        pytest.skip('there is no chromium')
+    evil = '<img src=x onerror="document.title=1">'
+    cards = [card(f'{evil}{i}', i / 10) for i in range(5)]
+    (tmp_path / 'sheet.html').write_text(review_sheet('Cats', cards))
+    seen = []
+    with playwright.sync_playwright() as process:
+        browser = process.chromium.launch(executable_path=chromium, args=['--no-sandbox'])
+        page = browser.new_page()
+        page.on('console', lambda message: seen.append(message.text))
+        page.on('request', lambda request: seen.append(request.url))
+        page.goto(f'file://{tmp_path}/sheet.html')
+        page.locator('input[name=least]').fill('0.2')
+        assert page.locator('#value').inner_text() == '0.20'
+        assert '3 of 5' in page.locator('#count').inner_text()
+        assert '--min-score 0.20' in page.locator('#count').inner_text()
+        shown = {}
+        for which in ('below', 'accepted', 'all'):
+            page.select_option('select', which)
+            shown[which] = page.locator('article:visible').count()
+        assert shown == dict(below=2, accepted=3, all=5)
+        assert page.locator('article.below').count() == 2 and page.title() == 'Cats'
+        assert evil in page.locator('article').first.inner_text()
+        browser.close()
+    assert [text for text in seen if not text.startswith(('file://', 'data:'))] == []
