@@ -78,14 +78,23 @@ def write(annotations: AnnotationSet, path: Path, images: str | Path | None) -> 
     Raises:
         ValueError, FileNotFoundError: If the size of an image is not known and cannot be read.
     """
-    annotations = with_sizes(annotations, images)
+    data = content(with_sizes(annotations, images))
+    path.write_text(json.dumps(data, ensure_ascii=False), encoding='utf-8')
+
+
+def content(annotations: AnnotationSet) -> dict:
+    """What a COCO keypoint file says; ids count from 1, in the order of the annotations.
+
+    Args:
+        annotations: With the sizes of all images.
+    """
     ids = {category.name: i for i, category in enumerate(annotations.categories, 1)}
     records = []
     for image_id, image in enumerate(annotations.images, 1):
         for instance in image.instances:
             record = dict(id=len(records) + 1, image_id=image_id)
             records.append(record | _instance_record(instance, ids[instance.category]))
-    data = dict(
+    return dict(
         info=dict(description='Keypoints, written by kpt_plugins', skeleton_base=1),
         images=[
             dict(id=i, file_name=image.file_name, width=image.width, height=image.height)
@@ -94,7 +103,6 @@ def write(annotations: AnnotationSet, path: Path, images: str | Path | None) -> 
         annotations=records,
         categories=[_category_record(c, ids[c.name]) for c in annotations.categories],
     )
-    path.write_text(json.dumps(data, ensure_ascii=False), encoding='utf-8')
 
 
 def _read_categories(file: AnnotationFile) -> dict[int, KeypointCategory]:

@@ -17,6 +17,7 @@ from kpt_plugins.annotation_formats import (
     AnnotationSet,
     KeypointCategory,
     KeypointInstance,
+    coco,
 )
 from kpt_plugins.engine.hooks.safe_checkpoint_hook import write_atomically
 from kpt_plugins.visualization.instances import draw_instances
@@ -166,35 +167,23 @@ def to_coco(results: Sequence[ImageResult]) -> dict[str, Any]:
     are COCO results too: each has ``score``, the mean confidence, beside ``keypoint_scores``.
 
     Args:
-        results: Of one category. Inputs that failed are left out.
+        results: Inputs that failed are left out.
 
     Returns:
-        The content of the JSON file. Links count from 1, as in COCO and said in
-        ``info.skeleton_base``; keypoints that no support shows have visibility 0.
+        The content of the JSON file, numbers rounded to what is worth keeping; frames of a video
+        say ``video`` and ``frame_id``. Keypoints that no support shows have visibility 0.
     """
-    data = dict(
-        info=dict(description='Predicted by kpt_plugins', skeleton_base=1),
-        images=[],
-        annotations=[],
-        categories=[],
-    )
-    for result in results:
-        if result.error is not None:
-            continue
-        if not data['categories']:
-            data['categories'].append(_coco_category(result.category))
-        image = dict(
-            id=len(data['images']) + 1,
-            file_name=_file_name(result),
-            width=result.width,
-            height=result.height,
-        )
+    data = coco.content(to_annotation_set(results))
+    data['info']['description'] = 'Predicted by kpt_plugins'
+    results = [result for result in results if result.error is None]
+    for record, result in zip(data['images'], results, strict=True):
         if result.frame is not None:
-            image.update(video=result.name, frame_id=result.frame)
-        data['images'].append(image)
-        for each in result.instances:
-            annotation_id = len(data['annotations']) + 1
-            data['annotations'].append(_coco_annotation(each, annotation_id, image['id']))
+            record.update(video=result.name, frame_id=result.frame)
+    instances = [instance for result in results for instance in result.instances]
+    for record, instance in zip(data['annotations'], instances, strict=True):
+        for name, digits in dict(keypoints=2, bbox=2, keypoint_scores=4).items():
+            record[name] = [round(value, digits) for value in record[name]]
+        record.update(area=round(record['area'], 2), score=round(instance.score, 4))
     return data
 
 
@@ -213,34 +202,3 @@ def write_coco(path: str | Path, results: Sequence[ImageResult]) -> Path:
 def _file_name(result: ImageResult) -> str:
     name = result.name.replace('\\', '/')
     return name if result.frame is None else f'{name}/{result.frame:06d}.jpg'
-
-
-def _coco_category(category: KeypointCategory) -> dict[str, Any]:
-    return dict(
-        id=1,
-        name=category.name,
-        supercategory='',
-        keypoints=list(category.keypoint_names),
-        skeleton=[[a + 1, b + 1] for a, b in category.skeleton],
-        flip_pairs=[list(pair) for pair in category.flip_pairs],
-    )
-
-
-def _coco_annotation(
-    instance: PredictedInstance, annotation_id: int, image_id: int
-) -> dict[str, Any]:
-    x1, y1, x2, y2 = (round(value, 2) for value in instance.bbox.tolist())
-    points = np.concatenate([instance.keypoints.round(2), np.full((len(instance.shown), 1), 2)], 1)
-    points[~instance.shown] = 0
-    return dict(
-        id=annotation_id,
-        image_id=image_id,
-        category_id=1,
-        bbox=[x1, y1, x2 - x1, y2 - y1],
-        area=(x2 - x1) * (y2 - y1),
-        iscrowd=0,
-        num_keypoints=int(instance.shown.sum()),
-        keypoints=[round(value, 2) for value in points.ravel().tolist()],
-        keypoint_scores=[round(value, 4) for value in instance.scores.tolist()],
-        score=round(instance.score, 4),
-    )

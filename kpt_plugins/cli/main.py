@@ -1,4 +1,4 @@
-"""``kpt``: a group of commands, each in a module of its own that is imported when it is called."""
+"""``kpt``: a group of commands, each in a module of its own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COMMANDS: dict[str, str] = {
 
 
 class LazyGroup(click.Group):
-    """Imports a command's module only for that command, so that ``--help`` answers at once."""
+    """Imports a command's module when the command is called or listed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
