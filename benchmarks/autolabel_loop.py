@@ -22,7 +22,6 @@ import random
 import signal
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ from typing import Any
 import numpy as np
 from autolabel_report import ALL, FEW, LOOP, write_report
 from mmpose.evaluation.functional import keypoint_pck_accuracy
-from tool_processes import Processes, locked
+from tool_processes import Processes, at_once, locked, wait_for
 
 from kpt_plugins.apis.run_config import load_config
 from kpt_plugins.apis.run_fingerprint import require_same_run, write_fingerprint
@@ -178,19 +177,8 @@ def execute(run: Run, data: Data, processes: Processes) -> None:
 
 def execute_all(runs: Sequence[Run], data: Data, jobs: int) -> list[str]:
     """Execute runs, several at a time; returns what went wrong."""
-    processes, problems = Processes(), []
-    pool = ThreadPoolExecutor(jobs)
-    try:
-        futures = {pool.submit(execute, run, data, processes): run for run in runs}
-        for number, future in enumerate(as_completed(futures), 1):
-            name, error = futures[future].name, future.exception()
-            if error:
-                problems.append(f'{name}: {error}')
-            print(f'[{number}/{len(runs)}] {name}: {error or "finished"}', flush=True)
-    finally:
-        processes.stop()
-        pool.shutdown(cancel_futures=True)
-    return problems
+    with at_once(jobs) as (pool, processes):
+        return wait_for({pool.submit(execute, run, data, processes): run.name for run in runs})
 
 
 def label_pck(labels: dict, truth: dict) -> float:

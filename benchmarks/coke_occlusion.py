@@ -25,7 +25,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Future
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from typing import Any
 from coke_report import write_report
 from coke_runs import ABLATED, ABLATIONS, DATA, MODELS, ROOT, Budget, Run, Trunk
 from fmmp_ablation import claim
-from tool_processes import Processes, locked
+from tool_processes import Processes, at_once, locked, wait_for
 from training_log import training_minutes
 
 from kpt_plugins.apis.run_config import load_config
@@ -58,26 +58,15 @@ def execute(job: Trunk | Run, processes: Processes) -> None:
 
 def execute_all(runs: Sequence[Run], jobs: int) -> list[str]:
     """Execute runs and before them their trunks, several at a time; returns what went wrong."""
-    processes, problems = Processes(), []
-    pool = ThreadPoolExecutor(jobs)
+    with at_once(jobs) as (pool, processes):
 
-    def start(run: Run, trunk: Future) -> None:
-        trunk.result()
-        execute(run, processes)
+        def start(run: Run, trunk: Future) -> None:
+            trunk.result()
+            execute(run, processes)
 
-    try:
         # Taken up in this order, so that no run waits for a trunk that is not begun.
         trunks = {t: pool.submit(execute, t, processes) for t in dict.fromkeys(map(_trunk, runs))}
-        futures = {pool.submit(start, run, trunks[run.trunk]): run for run in runs}
-        for number, future in enumerate(as_completed(futures), 1):
-            name, error = futures[future].name, future.exception()
-            if error:
-                problems.append(f'{name}: {error}')
-            print(f'[{number}/{len(runs)}] {name}: {error or "finished"}', flush=True)
-    finally:
-        processes.stop()
-        pool.shutdown(cancel_futures=True)
-    return problems
+        return wait_for({pool.submit(start, run, trunks[run.trunk]): run.name for run in runs})
 
 
 def _trunk(run: Run) -> Trunk:

@@ -18,13 +18,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ablation_report import ROTATIONS, write_report
-from tool_processes import Processes, locked
+from tool_processes import Processes, at_once, locked, wait_for
 from training_log import training_minutes
 
 from kpt_plugins.apis.run_config import load_config, walk_dicts
@@ -227,20 +226,8 @@ def execute(run: Run, processes: Processes) -> None:
 
 def execute_all(runs: Sequence[Run], jobs: int) -> list[str]:
     """Execute runs, several at a time; returns what went wrong, a line a run."""
-    processes, problems = Processes(), []
-    pool = ThreadPoolExecutor(jobs)
-    try:
-        futures = {pool.submit(execute, run, processes): run for run in runs}
-        for number, future in enumerate(as_completed(futures), 1):
-            error = future.exception()
-            if error:
-                problems.append(f'{futures[future].name}: {error}')
-            end = error or 'finished'
-            print(f'[{number}/{len(runs)}] {futures[future].name}: {end}', flush=True)
-    finally:
-        processes.stop()
-        pool.shutdown(cancel_futures=True)
-    return problems
+    with at_once(jobs) as (pool, processes):
+        return wait_for({pool.submit(execute, run, processes): run.name for run in runs})
 
 
 def collect(runs: Sequence[Run]) -> dict[str, Any]:

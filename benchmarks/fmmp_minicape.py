@@ -23,12 +23,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from ablation_report import Spread
-from tool_processes import Processes, locked
+from tool_processes import Processes, at_once, locked
 from training_log import training_minutes
 
 from kpt_plugins.apis.run_config import load_config
@@ -179,14 +178,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     synth_root = load_config(ROOT / 'configs/fmmp_synth.py').data_root
     make = [sys.executable, ROOT / 'tools' / 'make_synthetic.py', '--out', synth_root]
     subprocess.run(make, check=True)
-    processes, pool = Processes(), ThreadPoolExecutor(args.jobs)
-    try:
+    with at_once(args.jobs) as (pool, processes):
         futures = [pool.submit(run_seed, data, root, seed, processes) for seed in args.seeds]
         for future in futures:
             future.result()
-    finally:
-        processes.stop()
-        pool.shutdown(cancel_futures=True)
     draw(data, root, args.seeds[0], args.out)
     write_report(data, root, args.seeds, args.jobs, args.out)
 

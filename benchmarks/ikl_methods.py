@@ -19,13 +19,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from tool_processes import Processes, locked
+from tool_processes import Processes, at_once, locked, wait_for
 
 from kpt_plugins.apis.run_config import load_config
 from kpt_plugins.evaluation.incremental_runs import load_summary
@@ -114,43 +114,27 @@ def execute_all(
     options: Sequence[str],
 ) -> list[str]:
     """Train and test methods with seeds, several at a time; returns what went wrong."""
-    processes, problems = Processes(), []
-    pool = ThreadPoolExecutor(jobs)
+    with at_once(jobs) as (pool, processes):
 
-    def base_folder(seed: int) -> Path:
-        return root / f'base_seed{seed}'
+        def base_folder(seed: int) -> Path:
+            return root / f'base_seed{seed}'
 
-    def run(method: str, seed: int, base: Future) -> None:
-        base.result()
-        folder = root / f'{method}_seed{seed}'
-        config, step0 = comparison.methods[method], base_folder(seed) / 'step0'
-        execute(
-            sequence_command(config, folder, seed, step0, [*comparison.options, *options]),
-            folder,
-            processes,
-        )
+        def train_base(seed: int) -> None:
+            folder = base_folder(seed)
+            execute(sequence_command(comparison.base, folder, seed, None), folder, processes)
 
-    try:
+        def run(method: str, seed: int, base: Future) -> None:
+            base.result()
+            folder = root / f'{method}_seed{seed}'
+            config, step0 = comparison.methods[method], base_folder(seed) / 'step0'
+            given = [*comparison.options, *options]
+            execute(sequence_command(config, folder, seed, step0, given), folder, processes)
+
         # Taken up in this order, so that no method waits for a base step that is not begun.
         bases = {
-            seed: pool.submit(
-                execute,
-                sequence_command(comparison.base, base_folder(seed), seed, None),
-                base_folder(seed),
-                processes,
-            )
-            for seed in sorted({seed for _, seed in wanted})
+            seed: pool.submit(train_base, seed) for seed in sorted({seed for _, seed in wanted})
         }
-        futures = {pool.submit(run, m, s, bases[s]): f'{m}_seed{s}' for m, s in wanted}
-        for number, future in enumerate(as_completed(futures), 1):
-            error = future.exception()
-            if error:
-                problems.append(f'{futures[future]}: {error}')
-            print(f'[{number}/{len(wanted)}] {futures[future]}: {error or "finished"}', flush=True)
-    finally:
-        processes.stop()
-        pool.shutdown(cancel_futures=True)
-    return problems
+        return wait_for({pool.submit(run, m, s, bases[s]): f'{m}_seed{s}' for m, s in wanted})
 
 
 def finished(folder: Path, num_steps: int) -> bool:

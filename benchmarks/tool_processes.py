@@ -6,7 +6,8 @@ import fcntl
 import os
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -47,6 +48,28 @@ class Processes:
             self._stopped = True
             for process in self._running:
                 process.terminate()
+
+
+@contextmanager
+def at_once(jobs: int) -> Iterator[tuple[ThreadPoolExecutor, Processes]]:
+    """``jobs`` threads that wait for tools; at the end, or on an error, whatever runs is ended."""
+    processes, pool = Processes(), ThreadPoolExecutor(jobs)
+    try:
+        yield pool, processes
+    finally:
+        processes.stop()
+        pool.shutdown(cancel_futures=True)
+
+
+def wait_for(futures: Mapping[Future, str]) -> list[str]:
+    """Tell each run's end, by its name; returns what went wrong, a line a run."""
+    problems = []
+    for number, future in enumerate(as_completed(futures), 1):
+        name, error = futures[future], future.exception()
+        if error:
+            problems.append(f'{name}: {error}')
+        print(f'[{number}/{len(futures)}] {name}: {error or "finished"}', flush=True)
+    return problems
 
 
 @contextmanager

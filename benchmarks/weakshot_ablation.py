@@ -26,13 +26,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from fmmp_ablation import claim
-from tool_processes import Processes, locked
+from tool_processes import Processes, at_once, locked, wait_for
 from training_log import training_minutes
 from weakshot_report import write_report
 from weakshot_runs import DATA, ROOT, ROWS, Budget, Run
@@ -58,19 +57,8 @@ def execute(run: Run, processes: Processes) -> None:
 
 def execute_all(runs: Sequence[Run], jobs: int) -> list[str]:
     """Execute runs, several at a time; returns what went wrong."""
-    processes, problems = Processes(), []
-    pool = ThreadPoolExecutor(jobs)
-    try:
-        futures = {pool.submit(execute, run, processes): run for run in runs}
-        for number, future in enumerate(as_completed(futures), 1):
-            name, error = futures[future].name, future.exception()
-            if error:
-                problems.append(f'{name}: {error}')
-            print(f'[{number}/{len(runs)}] {name}: {error or "finished"}', flush=True)
-    finally:
-        processes.stop()
-        pool.shutdown(cancel_futures=True)
-    return problems
+    with at_once(jobs) as (pool, processes):
+        return wait_for({pool.submit(execute, run, processes): run.name for run in runs})
 
 
 def collect(runs: Sequence[Run]) -> dict[str, Any]:

@@ -148,7 +148,7 @@ class FakeProcesses:
 @pytest.fixture
 def start(tmp_path, monkeypatch):
     """Starts the benchmark for two variants and two seeds, with tools that take no time."""
-    monkeypatch.setattr(ablation, 'Processes', FakeProcesses)
+    monkeypatch.setattr('tool_processes.Processes', FakeProcesses)
     monkeypatch.setattr(ablation.subprocess, 'run', lambda *args, **kwargs: None)
     monkeypatch.setattr(ablation.signal, 'signal', lambda *args: None)
     monkeypatch.setattr(FakeProcesses, 'calls', [])

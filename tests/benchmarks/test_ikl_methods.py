@@ -6,6 +6,7 @@ import pytest
 
 from kpt_plugins.apis.incremental import plan_steps
 from kpt_plugins.apis.run_config import load_config
+from tests.evaluation.incremental_rows import write_run
 from tests.tools.tool import load_tool
 
 from .loading import load_benchmark
@@ -97,6 +98,27 @@ def test_only_finished_runs_are_in_the_table(recorded, tmp_path, monkeypatch):
     ]
 
 
+def test_earlier_results_stay_in_the_table(tmp_path):
+    """Runs of a summary whose folders are gone, and those that were made since."""
+    names = methods.load_config(methods.ROOT / 'configs' / 'ikl_synth.py').model.steps
+    seen = [sum(names[: step + 1], []) for step in range(4)]
+    out, work_dir = tmp_path / 'table', tmp_path / 'runs'
+    arguments = ['synth', '--table-only', '--work-dir', str(work_dir), '--out', str(out)]
+
+    def write(name, value):
+        write_run(work_dir / name, [dict.fromkeys(step, value) for step in seen])
+
+    write('kamp_seed0', 50.0)
+    write('lwf_seed0', 40.0)
+    methods.main(arguments)
+    earlier = out.with_suffix('.json').rename(tmp_path / 'earlier.json')
+    (work_dir / 'lwf_seed0').rename(tmp_path / 'gone')
+    write('kamp_seed1', 70.0)
+    methods.main([*arguments, '--earlier', str(earlier)])
+    found = json.loads(out.with_suffix('.json').read_text())['methods']
+    assert {name: method['seeds'] for name, method in found.items()} == dict(kamp=[0, 1], lwf=[0])
+
+
 def test_methods_other_than_the_main_ones_get_one_seed(recorded, tmp_path, monkeypatch):
     monkeypatch.setattr(methods.subprocess, 'run', lambda command, **_: None)
     monkeypatch.setattr(methods, 'describe', lambda *_: None)
@@ -109,8 +131,8 @@ def test_methods_other_than_the_main_ones_get_one_seed(recorded, tmp_path, monke
 
 def test_unknown_method(capsys):
     with pytest.raises(SystemExit):
-        methods.main(['synth', '--methods', 'ewc'])
-    assert 'choose from finetune, lwf' in capsys.readouterr().err
+        methods.main(['synth', '--methods', 'mas'])
+    assert 'choose from finetune, ewc, lwf' in capsys.readouterr().err
 
 
 def test_differences_are_paired_by_seed():

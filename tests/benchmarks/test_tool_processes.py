@@ -70,3 +70,19 @@ def test_a_process_that_outlives_us_keeps_the_folder(tmp_path):
         process.communicate(b'\n', timeout=30)
     with tools.locked(tmp_path):
         pass
+
+
+def test_several_at_once(tmp_path, capsys):
+    """All are waited for; a failure is told and stops no other."""
+
+    def work(number):
+        if number == 1:
+            raise RuntimeError('broken')
+
+    with tools.at_once(2) as (pool, processes):
+        problems = tools.wait_for({pool.submit(work, n): f'run{n}' for n in range(3)})
+    assert problems == ['run1: broken']
+    lines = capsys.readouterr().out
+    assert 'run0: finished' in lines and 'run2: finished' in lines and '[3/3]' in lines
+    with tools.locked(tmp_path) as lock, pytest.raises(RuntimeError, match='stopped'):
+        processes.run(python('pass'), tmp_path / 'log', lock)
