@@ -66,7 +66,10 @@ class ClutterBank(FeatureBank):
         """
         if not self.filled:
             return prototypes.new_zeros(len(prototypes))
-        return (self.mem[: int(self.filled)] @ prototypes.T).quantile(1 - share, dim=0)
+        clutter = self.mem[: int(self.filled)]
+        # One by one: to the last bit, a prototype's value must not depend on how many there are.
+        cosines = torch.stack([clutter @ prototype for prototype in prototypes])
+        return cosines.quantile(1 - share, dim=1)
 
 
 def gather_rows(rows: Tensor) -> Tensor:
