@@ -146,7 +146,11 @@ class CoKeHead(BaseHead):
             vectors = projected.float().flatten(2)
             # The maps are divided by the length, not the vectors, which are many more numbers.
             scale = vectors.square().sum(dim=1, keepdim=True).clamp(min=1e-24).rsqrt()
-            cosines = torch.bmm(prototypes.expand(vectors.shape[0], -1, -1), vectors) * scale
+            # Whole tiles of rows: matrix products round the last few rows in another way, so that
+            # added keypoints would change the last bit of the others.
+            number = prototypes.shape[-2]
+            tiles = F.pad(prototypes, (0, 0, 0, -number % 8))
+            cosines = torch.bmm(tiles.expand(vectors.shape[0], -1, -1), vectors)[:, :number] * scale
             return cosines.unflatten(2, projected.shape[2:])
 
     def loss(
