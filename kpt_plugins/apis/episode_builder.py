@@ -5,16 +5,15 @@ from __future__ import annotations
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
-from mmpose.registry import TRANSFORMS
 from mmpose.structures import PoseDataSample
 from torch import Tensor
 
 from kpt_plugins.annotation_formats import KeypointCategory
 from kpt_plugins.structures.geometry import crop_to_image_matrix
 
+from .crop_pipeline import CropPipeline, compose
 from .run_config import episode_datasets
 from .support_set import SupportSet
 
@@ -40,8 +39,8 @@ class EpisodeBuilder:
                 'models of other kinds go through MMPoseInferencer'
             )
         init_default_scope(cfg.get('default_scope', 'mmpose'))
-        self.image_pipeline = _compose(datasets[0]['dataset']['pipeline'])
-        self.episode_pipeline = _compose(datasets[0]['pipeline'])
+        self.image_pipeline = CropPipeline(datasets[0]['dataset']['pipeline'])
+        self.episode_pipeline = compose(datasets[0]['pipeline'])
 
     def build_support(self, support: SupportSet) -> tuple[Tensor, dict[str, Tensor]]:
         """Crops of S supports, and what the model must know of their K keypoints.
@@ -121,23 +120,13 @@ class EpisodeBuilder:
     ) -> dict:
         """The image pipeline over a record as ``MP100Dataset`` makes it."""
         return self.image_pipeline(
-            dict(
-                img=image,
-                img_path=name,
-                img_id=0,
-                id=0,
-                category_id=0,
-                category_name=category.name,
-                bbox=np.asarray(bbox, np.float32)[None],
-                bbox_score=np.ones(1, np.float32),
-                keypoints=keypoints[None, :, :2].astype(np.float32),
-                keypoints_visible=(keypoints[None, :, 2] > 0).astype(np.float32),
-                skeleton=np.array(category.skeleton, dtype=np.int64).reshape(-1, 2),
-                keypoint_names=list(category.keypoint_names),
-                flip_pairs=list(category.flip_pairs),
-            )
+            image,
+            name,
+            bbox,
+            category.name,
+            keypoints=keypoints[None, :, :2].astype(np.float32),
+            keypoints_visible=(keypoints[None, :, 2] > 0).astype(np.float32),
+            skeleton=np.array(category.skeleton, dtype=np.int64).reshape(-1, 2),
+            keypoint_names=list(category.keypoint_names),
+            flip_pairs=list(category.flip_pairs),
         )
-
-
-def _compose(transforms: list) -> Compose:
-    return Compose([TRANSFORMS.build(transform) for transform in transforms])

@@ -10,7 +10,7 @@ from mmpose.structures import PoseDataSample
 
 from kpt_plugins.annotation_formats import KeypointCategory
 from kpt_plugins.apis import FewShotInferencer, Support, SupportSet
-from kpt_plugins.apis import few_shot_inferencer as module
+from kpt_plugins.apis import keypoint_inferencer as module
 from kpt_plugins.apis.inference_inputs import load_image
 from kpt_plugins.apis.model_loading import build_dataset, build_model, predict_items
 from kpt_plugins.apis.run_config import load_config
