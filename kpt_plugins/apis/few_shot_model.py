@@ -28,11 +28,7 @@ def load_few_shot_model(
             few-shot model, or they do not fit each other.
     """
     source = read_model_source(model, weights, allow_pickle)
+    source.require_kind('few-shot')
     built = build_model(source.cfg)
-    if not hasattr(built, 'encode_support'):
-        raise ValueError(
-            f'{source.where}: {source.cfg.model.type} is no few-shot model; detectors go through '
-            f'MMPoseInferencer'
-        )
     source.load_weights(built)
     return source.cfg, built

@@ -29,11 +29,12 @@ class PredictedInstance:
 
     Attributes:
         keypoints: ``float32 array (K, 2)``, x, y in pixels of the image.
-        scores: ``float32 array (K,)``, confidence in [0, 1]; 0 for keypoints that no support shows.
+        scores: ``float32 array (K,)``, confidence in [0, 1]; 0 for keypoints that cannot be known:
+            no support shows them, or no prompt is theirs.
         bbox: ``float32 array (4,)``, the box it was looked for in, x1, y1, x2, y2 in pixels.
         bbox_score: Of the detector, 1 where the box was given.
-        shown: ``bool array (K,)``, which keypoints any support shows. Coordinates of the others
-            mean nothing.
+        shown: ``bool array (K,)``, which keypoints count as found: those that any support shows; of
+            a weak-shot model those that are sure enough. Coordinates of the others mean nothing.
     """
 
     keypoints: np.ndarray
@@ -44,8 +45,8 @@ class PredictedInstance:
 
     @property
     def score(self) -> float:
-        """Mean confidence of the keypoints that a support shows."""
-        return float(self.scores[self.shown].mean())
+        """Mean confidence of the keypoints that are ``shown``, 0 without any."""
+        return float(self.scores[self.shown].mean()) if self.shown.any() else 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """The fields that MMPose's inferencers give, as plain numbers."""
@@ -138,7 +139,7 @@ class ImageResult:
 def to_annotation_set(results: Sequence[ImageResult]) -> AnnotationSet:
     """Predictions as annotations with scores, for the writers of annotation formats.
 
-    Keypoints that no support shows are absent. Inputs that failed are left out; frames of a video
+    Keypoints that are not ``shown`` are absent. Inputs that failed are left out; frames of a video
     are named ``VIDEO/000012.jpg``.
     """
     categories, images = {}, []
@@ -171,7 +172,7 @@ def to_coco(results: Sequence[ImageResult]) -> dict[str, Any]:
 
     Returns:
         The content of the JSON file, numbers rounded to what is worth keeping; frames of a video
-        say ``video`` and ``frame_id``. Keypoints that no support shows have visibility 0.
+        say ``video`` and ``frame_id``. Keypoints that are not ``shown`` have visibility 0.
     """
     data = coco.content(to_annotation_set(results))
     data['info']['description'] = 'Predicted by kpt_plugins'

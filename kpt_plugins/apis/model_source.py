@@ -9,12 +9,25 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.logging import print_log
+from mmpose.registry import MODELS
 from torch import nn
 
 from .checkpoint import load_checkpoint_safely
 from .config_text import checkpoint_config
 from .model_loading import wrong_weights
 from .run_config import load_config
+
+# By the kind of a model what only its estimators can, and what to do with such a model.
+_KINDS = {
+    'few-shot': (
+        'encode_support',
+        'which needs annotated supports: FewShotInferencer, or --support',
+    ),
+    'weak-shot': (
+        'set_prompt_assignment',
+        'which takes no supports: WeakShotInferencer, or `kpt predict` without --support',
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -34,6 +47,33 @@ class ModelSource:
     weights: str | Path | None = None
     state_dict: Mapping[str, Any] | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def require_kind(self, kind: str) -> None:
+        """Refuse models of another kind.
+
+        Args:
+            kind: ``'few-shot'`` or ``'weak-shot'``.
+
+        Raises:
+            ValueError: Naming what takes the model.
+        """
+        name = self.cfg.model.get('type')
+        estimator = name if isinstance(name, type) else MODELS.get(str(name))
+        if estimator is None:
+            raise ValueError(
+                f'{self.where}: model.type is {name!r}, which is not registered; import the '
+                f'package that has it'
+            )
+        for found, (method, advice) in _KINDS.items():
+            if hasattr(estimator, method):
+                if found == kind:
+                    return
+                raise ValueError(
+                    f'{self.where}: {name} is no {kind} model but a {found} one, {advice}'
+                )
+        raise ValueError(
+            f'{self.where}: {name} is no {kind} model; detectors go through MMPoseInferencer'
+        )
 
     def load_weights(
         self, model: nn.Module, choose: Callable[[Mapping], Mapping] | None = None

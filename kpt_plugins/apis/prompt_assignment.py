@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from torch import nn
 
 from kpt_plugins.apis.model_loading import predict_items
 from kpt_plugins.datasets.category_pair_dataset import CategoryPairDataset
+from kpt_plugins.datasets.category_pool import CategoryPool
 from kpt_plugins.evaluation.functional import match_prompts, matching_cost
 from kpt_plugins.evaluation.metrics.weak_shot_keypoint_metric import prompt_record
 from kpt_plugins.evaluation.weak_shot_scores import PromptRecord
@@ -32,6 +33,7 @@ class CategoryPrompts:
         distances: K mean distances of prompt and keypoint over the images, as fractions of the
             square root of the box's area: what to expect of each name; NaN without a prompt.
         num_images: Annotated images that it comes from.
+        skeleton: Links between keypoints, zero-based, if any are known.
     """
 
     category_id: int
@@ -40,6 +42,7 @@ class CategoryPrompts:
     prompts: list[int]
     distances: list[float]
     num_images: int
+    skeleton: list[list[int]] = field(default_factory=list)
 
 
 def fit_prompt_assignment(
@@ -88,7 +91,7 @@ def fit_prompt_assignment(
                 f'category {category_id} ({pool.group.name}): no annotated image with the role '
                 f'{" or ".join(roles)}, expected one or more'
             )
-        named.append(_assign(records, list(pool.keypoint_names)))
+        named.append(_assign(records, pool))
     return named
 
 
@@ -141,6 +144,20 @@ def name_prompts(model: nn.Module, named: Sequence[CategoryPrompts]) -> None:
     model.set_prompt_assignment({category.category_id: category.prompts for category in named})
 
 
+def names_meta(named: Sequence[CategoryPrompts]) -> dict[str, Any]:
+    """What the meta of a checkpoint with names says, and
+    :func:`~kpt_plugins.apis.prompt_categories.named_categories` reads: ``named_keypoints``."""
+    names = {
+        category.category_id: dict(
+            name=category.category_name,
+            keypoint_names=list(category.keypoint_names),
+            skeleton=[list(link) for link in category.skeleton],
+        )
+        for category in named
+    }
+    return dict(named_keypoints=names)
+
+
 def save_named_model(
     path: str | Path,
     model: nn.Module,
@@ -160,22 +177,16 @@ def save_named_model(
     """
     name_prompts(model, named)
     state = model.state_dict()
-    names = {
-        category.category_id: dict(
-            name=category.category_name, keypoint_names=list(category.keypoint_names)
-        )
-        for category in named
-    }
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     content = dict(
-        meta=dict(meta or {}, named_keypoints=names),
+        meta={**(meta or {}), **names_meta(named)},
         state_dict=prediction_state_dict(state) if prediction_only else state,
     )
     torch.save(content, path)
 
 
-def _assign(records: Sequence[PromptRecord], keypoint_names: list[str]) -> CategoryPrompts:
+def _assign(records: Sequence[PromptRecord], pool: CategoryPool) -> CategoryPrompts:
     cost = matching_cost(
         np.stack([record.points for record in records]),
         np.stack([record.keypoints for record in records]),
@@ -187,8 +198,9 @@ def _assign(records: Sequence[PromptRecord], keypoint_names: list[str]) -> Categ
     return CategoryPrompts(
         records[0].category_id,
         records[0].category_name,
-        keypoint_names,
+        list(pool.keypoint_names),
         prompts.tolist(),
         distances.tolist(),
         len(records),
+        [list(link) for link in pool.skeleton],
     )

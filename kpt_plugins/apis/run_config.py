@@ -216,9 +216,14 @@ def walk_dicts(node: Any) -> Iterator[dict]:
 DRAWN = ('EpisodeDataset', 'CategoryPairDataset')
 
 
+def find_datasets(cfg: Config, part: str, kind: str) -> list[dict]:
+    """The dataset dicts of a type in a part of a config, ``'test_dataloader'`` for instance."""
+    return [d for d in walk_dicts(cfg.get(part)) if d.get('type') == kind]
+
+
 def episode_datasets(cfg: Config, part: str) -> list[dict]:
-    """The ``EpisodeDataset`` dicts in a part of a config, ``'test_dataloader'`` for instance."""
-    return [d for d in walk_dicts(cfg.get(part)) if d.get('type') == 'EpisodeDataset']
+    """The ``EpisodeDataset`` dicts in a part of a config."""
+    return find_datasets(cfg, part, 'EpisodeDataset')
 
 
 def set_seed(cfg: Config, seed: int) -> None:

@@ -25,6 +25,7 @@ class UnlabelledCategory:
     name: str
     num_keypoints: int = 0
     keypoint_names: tuple[str, ...] = ()
+    skeleton: tuple[tuple[int, int], ...] = ()
 
 
 @DATASETS.register_module()

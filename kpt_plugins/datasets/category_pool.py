@@ -26,6 +26,7 @@ class CategoryPool:
         is_base: Whether it is a base category.
         train, test: Addresses (dataset, record) of the instances to train on and to test on.
         keypoint_names: K names, none where nothing is annotated.
+        skeleton: Links between keypoints, zero-based.
     """
 
     group: CategoryGroup
@@ -33,6 +34,7 @@ class CategoryPool:
     train: list[tuple[int, int]]
     test: list[tuple[int, int]]
     keypoint_names: tuple[str, ...]
+    skeleton: tuple[tuple[int, int], ...]
 
 
 def read_pools(
@@ -80,6 +82,7 @@ def read_pools(
             [address for i in group.members for address in train[i]],
             [address for i in group.members for address in test[i]],
             tuple(categories[group.id].keypoint_names),
+            tuple((int(a), int(b)) for a, b in categories[group.id].skeleton),
         )
         for group in choose_classes(groups, wanted, field).values()
     ]

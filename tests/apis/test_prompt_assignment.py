@@ -48,6 +48,8 @@ def test_assignment_is_that_of_the_fit_images(model, dataset):
     assert named.prompts == match_prompts(cost).tolist()
     assert named.num_images == 3 and named.category_id == category
     assert len(named.keypoint_names) == dataset.pools[category].group.num_keypoints
+    links = dataset.datasets[0].categories[category].skeleton
+    assert named.skeleton == links.tolist() and named.skeleton
     matched = [cost[p, k] for k, p in enumerate(named.prompts)]
     np.testing.assert_allclose(named.distances, matched, rtol=1e-4)
 
@@ -79,15 +81,19 @@ def test_checkpoint_knows_the_names(model, dataset, tmp_path, prediction_only):
     assert content['meta']['epoch'] == 3
     names = content['meta']['named_keypoints'][categories[1]]
     assert names['keypoint_names'] == named[1].keypoint_names
+    assert names['skeleton'] == named[1].skeleton
     heads = any(name.startswith('keyness.') for name in content['state_dict'])
     assert heads is not prediction_only
 
 
 def test_file_round_trip(tmp_path):
-    named = [CategoryPrompts(3, 'elk', ['nose', 'tail'], [4, -1], [0.25, float('nan')], 5)]
+    named = [
+        CategoryPrompts(3, 'elk', ['nose', 'tail'], [4, -1], [0.25, float('nan')], 5, [[0, 1]])
+    ]
     save_assignment(tmp_path / 'new' / 'a.json', named)
     (found,) = load_assignment(tmp_path / 'new' / 'a.json')
     assert found.prompts == [4, -1] and found.keypoint_names == ['nose', 'tail']
+    assert found.skeleton == [[0, 1]]
     np.testing.assert_array_equal(found.distances, named[0].distances)
 
 

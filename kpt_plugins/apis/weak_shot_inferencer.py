@@ -1,0 +1,174 @@
+"""The keypoints that a weak-shot model has learned, in any images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from mmengine.config import Config
+from mmpose.registry import INFERENCERS
+from mmpose.structures import PoseDataSample
+from torch import Tensor
+
+from kpt_plugins.annotation_formats import KeypointCategory
+
+from .crop_pipeline import CropPipeline
+from .inference_results import PredictedInstance
+from .keypoint_inferencer import Crop, KeypointInferencer
+from .model_loading import predict_items
+from .prompt_assignment import load_assignment, name_prompts, names_meta
+from .prompt_categories import named_categories, unnamed_prompts
+from .run_config import find_datasets
+from .weak_shot_model import load_weak_shot_model
+
+
+@INFERENCERS.register_module()
+class WeakShotInferencer(KeypointInferencer):
+    """Predicts the prompts of a weak-shot model, by their names where they have any.
+
+    A checkpoint of ``tools/fit_prompt_assignment.py --save-checkpoint`` knows the names, links and
+    prompts of some categories' keypoints, of which one is predicted at a time. Of any other
+    checkpoint all N prompts are predicted, as ``prompt 0`` and so on. The score of a keypoint is
+    its prompt's visibility. Crops are those of the config's test pipeline.
+
+    Args:
+        model: Config file, name of a shipped config, or the config itself; by default the one in
+            the checkpoint.
+        weights: Checkpoint file. Without it, ``model`` is needed and its weights are random.
+        device, det_model, det_weights, det_cat_ids, bbox_thr, nms_thr, show_progress: As of
+            :class:`~kpt_plugins.apis.keypoint_inferencer.KeypointInferencer`.
+        allow_pickle: Read a checkpoint with arbitrary Python objects, of an author whom you trust.
+        category: Name of the category, where there are several; see :meth:`set_category`.
+        prompt_names: JSON file of ``tools/fit_prompt_assignment.py``, with the names for a
+            checkpoint that has none, or others.
+        min_score: A point with a lower score counts as hidden: it is not drawn, and absent from
+            COCO files. In the results it stays, with ``shown`` False. A keypoint that has no
+            prompt is hidden always, at (0, 0) with a score of 0.
+
+    Raises:
+        FileNotFoundError, ValueError: If config, checkpoint or names are missing, damaged, or not
+            of a weak-shot model, or they do not fit each other; if there is no such category, or
+            there are several and none is chosen; if ``min_score`` is not 0 to 1.
+
+    Examples:
+        >>> inferencer = WeakShotInferencer(weights='deer.pth')
+        >>> inferencer.category.keypoint_names
+        ['nose', 'left ear', 'right ear']
+        >>> for result in inferencer.predict('photos'):
+        ...     print(result.name, result.instances[0].keypoints, result.instances[0].scores)
+    """
+
+    def __init__(
+        self,
+        model: str | Path | Config | dict | None = None,
+        weights: str | Path | None = None,
+        device: str | None = None,
+        det_model: str | Path | None = None,
+        det_weights: str | Path | None = None,
+        det_cat_ids: int | Sequence[int] | None = None,
+        bbox_thr: float = 0.3,
+        nms_thr: float = 0.3,
+        show_progress: bool = False,
+        allow_pickle: bool = False,
+        category: str | None = None,
+        prompt_names: str | Path | None = None,
+        min_score: float = 0.1,
+    ) -> None:
+        if not 0 <= min_score <= 1:
+            raise ValueError(f'min_score={min_score}, expected 0 to 1')
+        self.min_score = min_score
+        source, loaded = load_weak_shot_model(model, weights, allow_pickle)
+        self.cfg, self._where, meta = source.cfg, source.where, source.meta
+        datasets = find_datasets(self.cfg, 'test_dataloader', 'CategoryPairDataset')
+        if not datasets:
+            raise ValueError(
+                f'{self._where}: the config has no CategoryPairDataset in test_dataloader, whose '
+                f'transforms are needed'
+            )
+        self.pipeline = CropPipeline(datasets[0]['pipeline'])
+        if prompt_names is not None:
+            named = load_assignment(prompt_names)
+            name_prompts(loaded, named)
+            meta, self._where = names_meta(named), str(prompt_names)
+        self._num_prompts = loaded.head.num_prompts
+        self._named = named_categories(loaded, meta, self._where)
+        self.set_category(category)
+        super().__init__(
+            loaded, device, det_model, det_weights, det_cat_ids, bbox_thr, nms_thr, show_progress
+        )
+
+    @property
+    def category(self) -> KeypointCategory:
+        """Names and skeleton of the keypoints that are predicted."""
+        return self._category
+
+    @property
+    def categories(self) -> list[str]:
+        """Names of the categories whose keypoints have names."""
+        return [category.name for category in self._named.values()]
+
+    def set_category(self, name: str | None = None) -> KeypointCategory:
+        """Choose whose keypoints to predict.
+
+        Args:
+            name: One of :attr:`categories`. None is the only one, or unnamed prompts where there is
+                none.
+
+        Returns:
+            The category.
+
+        Raises:
+            ValueError: If there is no such category, or None and there are several. The one set
+                before stays.
+        """
+        if name is None and len(self._named) <= 1:
+            unnamed = {-1: unnamed_prompts(self._num_prompts)}
+            ((self._category_id, self._category),) = (self._named or unnamed).items()
+            return self._category
+        ids = {category.name: category_id for category_id, category in self._named.items()}
+        if name not in ids:
+            expected = (
+                f'expected one of {", ".join(ids)}'
+                if ids
+                else 'but the prompts have no names, which tools/fit_prompt_assignment.py gives'
+            )
+            raise ValueError(f'{self._where}: category={name!r}, {expected}')
+        self._category_id, self._category = ids[name], self._named[ids[name]]
+        return self._category
+
+    def _build_crop(
+        self, image: np.ndarray, name: str, bbox: np.ndarray
+    ) -> tuple[Tensor, PoseDataSample]:
+        item = self.pipeline(
+            image,
+            name,
+            bbox,
+            self.category.name,
+            category_id=self._category_id,
+            is_base=False,
+            role='test',
+            index=0,
+            labelled=False,
+        )
+        return item['inputs'], item['data_samples']
+
+    def _predict_crops(self, crops: Sequence[Crop]) -> list[PredictedInstance]:
+        items = [dict(inputs=crop.inputs, data_samples=crop.sample) for crop in crops]
+        prefix = 'named_' if self._named else ''
+        instances = []
+        for crop, sample in zip(crops, predict_items(self.model, items), strict=True):
+            found = sample.pred_instances
+            keypoints = found[f'{prefix}keypoints'][0].astype(np.float32)
+            scores = found[f'{prefix}keypoint_scores'][0].astype(np.float32)
+            has_prompt = np.isfinite(keypoints).all(axis=1)
+            instances.append(
+                PredictedInstance(
+                    keypoints=np.where(has_prompt[:, None], keypoints, 0),
+                    scores=scores,
+                    bbox=found.bboxes[0],
+                    bbox_score=crop.bbox_score,
+                    shown=has_prompt & (scores >= self.min_score),
+                )
+            )
+        return instances
