@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
-from .few_shot_options import few_shot_options, make_inferencer
+from .model_options import make_inferencer, model_options
 
 
 @click.command('autolabel')
 @click.argument('images', metavar='FOLDER')
-@few_shot_options
+@model_options()
 @click.option(
     '--boxes',
     metavar='FILE',
@@ -49,7 +49,7 @@ def command(
 
     require_empty(out, force)
     inferencer = make_inferencer(**model)
-    category = inferencer.support.category.name
+    category = inferencer.category.name
     given = read_boxes(boxes, category, images) if boxes else None
     labels = autolabel(inferencer, images, given, batch_size)
     paths = write_labels(labels, Path(out), images)

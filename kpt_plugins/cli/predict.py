@@ -1,4 +1,4 @@
-"""``kpt predict``: keypoints in images and videos from a few annotated supports."""
+"""``kpt predict``: keypoints in images and videos."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
-from .few_shot_options import few_shot_options, make_inferencer
+from .model_options import make_inferencer, model_options
 
 
 @click.command()
 @click.argument('inputs', nargs=-1, required=True)
-@few_shot_options
+@model_options(weak_shot=True)
 @click.option(
     '--bbox',
     nargs=4,
@@ -42,16 +42,17 @@ def command(
     batch_size: int,
     **model: Any,
 ) -> None:
-    """Find keypoints in INPUTS, images, videos, folders, patterns or webcam:0, from annotated
-    supports, without training.
+    """Find keypoints in INPUTS, images, videos, folders, patterns or webcam:0: those of annotated
+    supports with a few-shot model, without training, or those that a weak-shot model has learned.
 
     Writes OUT/predictions.json, a COCO file with a confidence of every keypoint, and below
     OUT/visualizations a picture of every image and a video of every video. What cannot be read is
     left out, listed at the end, and makes the exit code 1.
 
     \b
-    Example:
+    Examples:
       kpt predict photos/ --weights fmmp.pth --support annotated.json --out results
+      kpt predict photos/ --weights deer.pth --category deer --out results
     """
     from pathlib import Path
 

@@ -5,9 +5,13 @@ import json
 import cv2
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 
 from kpt_plugins.annotation_formats import read_annotations
+from kpt_plugins.apis.model_loading import build_model
+from kpt_plugins.apis.prompt_assignment import CategoryPrompts, save_assignment, save_named_model
+from kpt_plugins.apis.run_config import load_config
 from kpt_plugins.apis.support_files import save_supports
 from kpt_plugins.apis.support_set import SupportSet
 from kpt_plugins.cli.main import kpt
@@ -24,6 +28,16 @@ def folder(tmp_path_factory):
     (folder / 'photos').mkdir()
     for name, shift in (('one', (0, 0)), ('two', (8, 8))):
         cv2.imwrite(str(folder / 'photos' / f'{name}.png'), draw_object(shift))
+    cfg = load_config('weakshot_synth')
+    torch.manual_seed(0)
+    model, meta = build_model(cfg), dict(cfg=cfg.pretty_text)
+    torch.save(dict(state_dict=model.state_dict(), meta=meta), folder / 'unnamed.pth')
+    named = [
+        CategoryPrompts(3, 'elk', ['nose', 'tail'], [4, 9], [0.1, 0.1], 5, [[0, 1]]),
+        CategoryPrompts(8, 'hare', ['ear'], [4], [0.1], 5),
+    ]
+    save_named_model(folder / 'named.pth', model, named, meta)
+    save_assignment(folder / 'names.json', named[1:])
     return folder
 
 
@@ -33,7 +47,8 @@ def predict(folder, tmp_path):
         defaults = dict(weights=folder / 'weights.pth', support=folder / 'category', device='cpu')
         args = ['predict', *inputs, '--out', tmp_path / 'out', '--bbox', *BOX]
         for name, value in (defaults | options).items():
-            args += [f'--{name.replace("_", "-")}', *([] if value is True else [value])]
+            if value is not None:
+                args += [f'--{name.replace("_", "-")}', *([] if value is True else [value])]
         return CliRunner().invoke(kpt, [str(arg) for arg in args])
 
     return run
@@ -89,6 +104,49 @@ def test_video_without_pictures(predict, tmp_path):
 def test_mistakes_that_leave_nothing_to_do(predict, folder, tmp_path, options, message):
     result = predict(folder / 'photos', **options)
     assert result.exit_code == 1 and message in str(result.exception)
+    assert not (tmp_path / 'out').exists()
+
+
+def test_weak_shot_model_with_names(predict, folder, tmp_path):
+    weights = folder / 'named.pth'
+    result = predict(folder / 'photos', weights=weights, support=None, category='elk')
+    assert result.exit_code == 0, result.output
+    found = read_annotations(tmp_path / 'out' / 'predictions.json')
+    (category,) = found.categories
+    assert (category.name, category.keypoint_names) == ('elk', ['nose', 'tail'])
+    assert category.skeleton == [(0, 1)] and len(found.images) == 2
+    result = predict(folder / 'photos', weights=weights, support=None)
+    assert result.exit_code == 1 and 'expected one of elk, hare' in str(result.exception)
+
+
+def test_weak_shot_model_without_names(predict, folder, tmp_path):
+    options = dict(weights=folder / 'unnamed.pth', support=None, no_pictures=True)
+    points = {}
+    for score in (0, 1):
+        result = predict(folder / 'photos', min_keypoint_score=score, **options)
+        assert result.exit_code == 0, result.output
+        data = json.loads((tmp_path / 'out' / 'predictions.json').read_text())
+        assert data['categories'][0]['keypoints'][:2] == ['prompt 0', 'prompt 1']
+        points[score] = [annotation['num_keypoints'] for annotation in data['annotations']]
+    assert points[0] == [48, 48] and points[1] == [0, 0]
+    names = folder / 'names.json'
+    assert predict(folder / 'photos', prompt_names=names, **options).exit_code == 0
+    data = json.loads((tmp_path / 'out' / 'predictions.json').read_text())
+    assert data['categories'][0]['keypoints'] == ['ear']
+
+
+def test_support_and_model_must_fit(predict, folder, tmp_path):
+    few = predict(folder / 'photos', support=None)
+    assert few.exit_code == 1 and 'needs annotated supports' in str(few.exception)
+    weak = predict(folder / 'photos', weights=folder / 'unnamed.pth')
+    assert weak.exit_code == 1 and 'takes no supports' in str(weak.exception)
+    for options, message in (
+        (dict(support=None, support_images=tmp_path), '--support-images needs --support'),
+        (dict(min_keypoint_score=0.2), '--min-keypoint-score is for weak-shot models'),
+        (dict(prompt_names='a.json'), '--prompt-names is for weak-shot models'),
+    ):
+        result = predict(folder / 'photos', **options)
+        assert result.exit_code == 2 and message in result.output
     assert not (tmp_path / 'out').exists()
 
 

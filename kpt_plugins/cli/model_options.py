@@ -1,0 +1,157 @@
+"""The options of commands that run a model on images, and the inferencer that they describe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from kpt_plugins.apis.keypoint_inferencer import KeypointInferencer
+
+_MODEL = (
+    click.option(
+        '--weights', required=True, metavar='FILE', help='Checkpoint, which holds its config.'
+    ),
+    click.option(
+        '--model', metavar='CONFIG', help='Config file or its name, where the checkpoint has none.'
+    ),
+)
+_SUPPORT = (
+    '--support',
+    "The annotated images: a COCO file, an annotation tool's export, a folder of images with "
+    'NAME.json beside NAME.jpg, or a folder with category.json.',
+)
+_WEAK_SHOT = (
+    click.option(
+        '--prompt-names',
+        metavar='FILE',
+        help='Names for a weak-shot model, from tools/fit_prompt_assignment.py.  '
+        '[default: those in the checkpoint]',
+    ),
+    click.option(
+        '--min-keypoint-score',
+        type=click.FloatRange(0, 1),
+        metavar='SCORE',
+        help='Points of a weak-shot model that are less sure are left out.  [default: 0.1]',
+    ),
+)
+_OTHERS = (
+    click.option('--category', metavar='NAME', help='Which one, where there are several.'),
+    click.option(
+        '--support-images',
+        metavar='DIR',
+        help="Folder of the supports' images.  [default: that of the annotations]",
+    ),
+    click.option(
+        '--support-format', metavar='FORMAT', help='As in `kpt convert`.  [default: found out]'
+    ),
+    click.option(
+        '--shots',
+        type=click.IntRange(1),
+        default=5,
+        show_default=True,
+        help='Most supports; the first ones are taken.',
+    ),
+    click.option(
+        '--det-model',
+        metavar='CONFIG',
+        help='MMDetection model, config or name, that finds the objects.',
+    ),
+    click.option('--det-weights', metavar='FILE', help='Its checkpoint.'),
+    click.option(
+        '--det-cat-id',
+        type=int,
+        multiple=True,
+        metavar='N',
+        help='Index of a class of the detector to keep; may be repeated.  [default: all]',
+    ),
+    click.option(
+        '--device', metavar='NAME', help='cpu, cuda, cuda:1, mps.  [default: a GPU if any]'
+    ),
+    click.option(
+        '--allow-pickle',
+        is_flag=True,
+        help='Read a checkpoint that could run any code, if you trust its author.',
+    ),
+)
+
+
+def model_options(weak_shot: bool = False) -> Callable:
+    """A decorator that adds the options to a command, which passes them to :func:`make_inferencer`.
+
+    Args:
+        weak_shot: Whether the command takes weak-shot models too, which have no supports.
+    """
+    name, text = _SUPPORT
+    text += ' A weak-shot model takes none.' if weak_shot else ''
+    support = click.option(name, required=not weak_shot, metavar='PATH', help=text)
+    options = (*_MODEL, support, *_OTHERS, *(_WEAK_SHOT if weak_shot else ()))
+
+    def add(command: Callable) -> Callable:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+def make_inferencer(
+    weights: str,
+    model: str | None,
+    support: str | None,
+    category: str | None,
+    support_images: str | None,
+    support_format: str | None,
+    shots: int,
+    det_model: str | None,
+    det_weights: str | None,
+    det_cat_id: tuple[int, ...],
+    device: str | None,
+    allow_pickle: bool,
+    prompt_names: str | None = None,
+    min_keypoint_score: float | None = None,
+) -> KeypointInferencer:
+    """The inferencer of the options: with a support the few-shot one, ready to predict, without one
+    the weak-shot one.
+
+    Raises:
+        FileNotFoundError, ValueError: What is wrong with the supports or the checkpoint.
+        click.UsageError: For options of the one with the other.
+    """
+    _refuse(
+        {'--support-images': support_images, '--support-format': support_format}
+        if support is None
+        else {'--prompt-names': prompt_names, '--min-keypoint-score': min_keypoint_score},
+        'needs --support' if support is None else 'is for weak-shot models, without --support',
+    )
+    common = dict(
+        model=model,
+        weights=weights,
+        device=device,
+        det_model=det_model,
+        det_weights=det_weights,
+        det_cat_ids=det_cat_id or None,
+        show_progress=True,
+        allow_pickle=allow_pickle,
+    )
+    if support is None:
+        from kpt_plugins.apis.weak_shot_inferencer import WeakShotInferencer
+
+        if min_keypoint_score is not None:
+            common['min_score'] = min_keypoint_score
+        return WeakShotInferencer(category=category, prompt_names=prompt_names, **common)
+    from kpt_plugins.apis.few_shot_inferencer import FewShotInferencer
+    from kpt_plugins.apis.support_files import read_supports
+
+    supports = read_supports(support, category, support_images, support_format, shots)
+    inferencer = FewShotInferencer(**common)
+    inferencer.set_support(supports)
+    return inferencer
+
+
+def _refuse(options: Mapping[str, object], reason: str) -> None:
+    for name, value in options.items():
+        if value is not None:
+            raise click.UsageError(f'{name} {reason}')
