@@ -22,6 +22,8 @@ from .prompt_categories import named_categories, unnamed_prompts
 from .run_config import find_datasets
 from .weak_shot_model import load_weak_shot_model
 
+_UNNAMED = -1  # the id of a category that has no names
+
 
 @INFERENCERS.register_module()
 class WeakShotInferencer(KeypointInferencer):
@@ -79,20 +81,22 @@ class WeakShotInferencer(KeypointInferencer):
             raise ValueError(f'min_score={min_score}, expected 0 to 1')
         self.min_score = min_score
         source, loaded = load_weak_shot_model(model, weights, allow_pickle)
-        self.cfg, self._where, meta = source.cfg, source.where, source.meta
+        self.cfg, meta = source.cfg, source.meta
         datasets = find_datasets(self.cfg, 'test_dataloader', 'CategoryPairDataset')
         if not datasets:
             raise ValueError(
-                f'{self._where}: the config has no CategoryPairDataset in test_dataloader, whose '
+                f'{source.where}: the config has no CategoryPairDataset in test_dataloader, whose '
                 f'transforms are needed'
             )
         self.pipeline = CropPipeline(datasets[0]['pipeline'])
         if prompt_names is not None:
             named = load_assignment(prompt_names)
             name_prompts(loaded, named)
-            meta, self._where = names_meta(named), str(prompt_names)
-        self._num_prompts = loaded.head.num_prompts
-        self._named = named_categories(loaded, meta, self._where)
+            meta = names_meta(named)
+        self._names_file = str(prompt_names or weights or source.where)
+        self._categories = named_categories(loaded, meta, self._names_file)
+        if not self._categories:
+            self._categories[_UNNAMED] = unnamed_prompts(loaded.head.num_prompts)
         self.set_category(category)
         super().__init__(
             loaded, device, det_model, det_weights, det_cat_ids, bbox_thr, nms_thr, show_progress
@@ -101,41 +105,36 @@ class WeakShotInferencer(KeypointInferencer):
     @property
     def category(self) -> KeypointCategory:
         """Names and skeleton of the keypoints that are predicted."""
-        return self._category
+        return self._categories[self._category_id]
 
     @property
     def categories(self) -> list[str]:
-        """Names of the categories whose keypoints have names."""
-        return [category.name for category in self._named.values()]
+        """Names of the categories to choose from; ``object`` where the prompts have no names."""
+        return [category.name for category in self._categories.values()]
 
     def set_category(self, name: str | None = None) -> KeypointCategory:
         """Choose whose keypoints to predict.
 
         Args:
-            name: One of :attr:`categories`. None is the only one, or unnamed prompts where there is
-                none.
+            name: One of :attr:`categories`; not needed where there is one.
 
         Returns:
             The category.
 
         Raises:
-            ValueError: If there is no such category, or None and there are several. The one set
-                before stays.
+            ValueError: If there is no such category, or several and no name. The one set before
+                stays.
         """
-        if name is None and len(self._named) <= 1:
-            unnamed = {-1: unnamed_prompts(self._num_prompts)}
-            ((self._category_id, self._category),) = (self._named or unnamed).items()
-            return self._category
-        ids = {category.name: category_id for category_id, category in self._named.items()}
+        ids = dict(zip(self.categories, self._categories, strict=True))
+        if name is None and len(ids) == 1:
+            (name,) = ids
         if name not in ids:
-            expected = (
-                f'expected one of {", ".join(ids)}'
-                if ids
-                else 'but the prompts have no names, which tools/fit_prompt_assignment.py gives'
-            )
-            raise ValueError(f'{self._where}: category={name!r}, {expected}')
-        self._category_id, self._category = ids[name], self._named[ids[name]]
-        return self._category
+            reason = f'expected one of {", ".join(ids)}'
+            if _UNNAMED in self._categories:
+                reason = 'but the prompts have no names, which tools/fit_prompt_assignment.py gives'
+            raise ValueError(f'{self._names_file}: category={name!r}, {reason}')
+        self._category_id = ids[name]
+        return self.category
 
     def _build_crop(
         self, image: np.ndarray, name: str, bbox: np.ndarray
@@ -155,7 +154,7 @@ class WeakShotInferencer(KeypointInferencer):
 
     def _predict_crops(self, crops: Sequence[Crop]) -> list[PredictedInstance]:
         items = [dict(inputs=crop.inputs, data_samples=crop.sample) for crop in crops]
-        prefix = 'named_' if self._named else ''
+        prefix = '' if self._category_id == _UNNAMED else 'named_'
         instances = []
         for crop, sample in zip(crops, predict_items(self.model, items), strict=True):
             found = sample.pred_instances

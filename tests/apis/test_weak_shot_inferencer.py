@@ -74,7 +74,7 @@ def images_of(dataset, category_id=None, count=4):
 def test_unnamed_predictions_are_those_of_the_test_path(trained, plain):
     _, model, dataset, _ = trained
     model.set_prompt_assignment({})
-    assert plain.categories == [] and plain.category.name == 'object'
+    assert plain.categories == ['object']
     assert plain.category.keypoint_names == [f'prompt {n}' for n in range(NUM_PROMPTS)]
     spread = []
     for index, path, box in images_of(dataset):
@@ -254,25 +254,6 @@ def test_mistakes(trained, folder, tmp_path):
     cfg = Config(dict(model=trained[0].model))
     with pytest.raises(ValueError, match='no CategoryPairDataset'):
         WeakShotInferencer(cfg, folder / 'plain.pth')
-
-
-@pytest.mark.parametrize('record', [dict(keypoint_names=['a']), dict(skeleton=5), 'names', 7])
-def test_names_that_are_none(folder, tmp_path, record):
-    content = torch.load(folder / 'one.pth', weights_only=True)
-    (category,) = content['meta']['named_keypoints']
-    content['meta']['named_keypoints'][category] = record
-    torch.save(content, tmp_path / 'bad.pth')
-    with pytest.raises(ValueError, match=r'bad.pth: the names of the prompts are not what'):
-        WeakShotInferencer(weights=tmp_path / 'bad.pth', device='cpu')
-
-
-def test_names_that_the_meta_lacks(folder, tmp_path):
-    content = torch.load(folder / 'one.pth', weights_only=True)
-    (category,) = content['meta'].pop('named_keypoints')
-    torch.save(content, tmp_path / 'bare.pth')
-    inferencer = WeakShotInferencer(weights=tmp_path / 'bare.pth', device='cpu')
-    assert inferencer.categories == [str(category)]
-    assert inferencer.category.keypoint_names[0] == 'keypoint_0'
 
 
 class Evil:
