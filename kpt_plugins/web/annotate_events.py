@@ -12,6 +12,7 @@ import gradio as gr
 from . import edit
 from .annotate_layout import SHOWN, TYPED, AnnotateParts
 from .annotation import Annotation
+from .boxes import format_box, parse_box
 from .category_file import read_category, write_category
 from .history import record, undo
 from .pictures import draw_annotation, preview_scale
@@ -21,7 +22,7 @@ from .texts import keypoint_choices, link_list, message, photo_choices, prompt
 from .uploads import display_name, read_photo
 
 # Edits of all tabs, one after the other: a tab's own must not overtake each other.
-_ONE_BY_ONE = dict(
+ONE_BY_ONE = dict(
     trigger_mode='multiple',
     concurrency_id='edit',
     concurrency_limit=1,
@@ -40,12 +41,13 @@ def wire_annotate_parts(parts: AnnotateParts, state: gr.State) -> None:
         typed: bool = False,
     ) -> None:
         handler = _edit(function, typed)
-        trigger(handler, [state, *(inputs or [])], [state, *parts.shown()], **_ONE_BY_ONE)
+        trigger(handler, [state, *(inputs or [])], [state, *parts.shown()], **ONE_BY_ONE)
 
     on(parts.mode.input, edit.set_mode, [parts.mode])
     on(parts.photo.input, edit.show_photo, [parts.photo])
     on(parts.keypoint.input, edit.select, [parts.keypoint])
     on(parts.remove_photo.click, edit.remove_photo)
+    on(parts.whole.click, lambda annotation: edit.set_box(annotation, None))
     on(parts.new.click, edit.add_keypoint)
     on(parts.hidden.click, edit.toggle_hidden)
     on(parts.clear.click, edit.clear_point)
@@ -54,13 +56,14 @@ def wire_annotate_parts(parts: AnnotateParts, state: gr.State) -> None:
     for event in ('submit', 'blur'):
         on(getattr(parts.name, event), _rename, [parts.keypoint, parts.name], typed=True)
         on(getattr(parts.category, event), edit.rename_category, [parts.category], typed=True)
+        on(getattr(parts.box, event), _type_box, [parts.box], typed=True)
         for number in (parts.x, parts.y):
             on(getattr(number, event), _move, [parts.keypoint, parts.x, parts.y], typed=True)
 
     shown = [state, *parts.shown()]
-    parts.picture.select(_click, [state], shown, **_ONE_BY_ONE)
-    parts.undo.click(_undo, [state], shown, **_ONE_BY_ONE)
-    slow = {**_ONE_BY_ONE, 'show_progress': 'minimal', 'show_progress_on': parts.message}
+    parts.picture.select(_click, [state], shown, **ONE_BY_ONE)
+    parts.undo.click(_undo, [state], shown, **ONE_BY_ONE)
+    slow = {**ONE_BY_ONE, 'show_progress': 'minimal', 'show_progress_on': parts.message}
     parts.photos.upload(_add_photos, [state, parts.photos], [*shown, parts.photos], **slow)
     parts.load.upload(_load, [state, parts.load], [*shown, parts.load], **slow)
     parts.save.click(_save, [state], [parts.message, parts.download], **slow)
@@ -86,6 +89,7 @@ def show(session: Session, *errors: str) -> list[Any]:
         gr.update(choices=others, value=others[0][1] if others else None),
         message(link_list(annotation)),
         annotation.category,
+        format_box(annotation.shown.bbox) if any_photo else '',
         gr.update(visible=False),
         gr.update(visible=any_photo),
     ]
@@ -150,6 +154,13 @@ def _move(
     if point is not None and (round(point.x, 1), round(point.y, 1)) == (x, y):
         return annotation
     return edit.move(annotation, x, y)
+
+
+def _type_box(annotation: Annotation, text: str) -> Annotation:
+    photo = annotation.shown
+    if text.strip() == format_box(photo.bbox):  # which is rounded
+        return annotation
+    return edit.set_box(annotation, parse_box(text, photo.image.shape))
 
 
 def _add_photos(session: Session, files: list[str]) -> list[Any]:

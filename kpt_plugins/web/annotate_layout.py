@@ -9,7 +9,12 @@ import gradio as gr
 from .annotation import MAX_NAME_LENGTH, MAX_PHOTOS
 from .uploads import PHOTO_SUFFIXES
 
-_MODES = [('Place keypoints', 'add'), ('Move the selected one', 'move'), ('Link two', 'link')]
+_MODES = [
+    ('Place keypoints', 'add'),
+    ('Move the selected one', 'move'),
+    ('Link two', 'link'),
+    ('Mark the object’s box', 'box'),
+]
 
 
 @dataclass
@@ -28,7 +33,10 @@ class AnnotateParts:
     link_to: gr.Dropdown
     links: gr.HTML
     category: gr.Textbox
+    box: gr.Textbox
     download: gr.DownloadButton
+    photo_tools: gr.Column
+    whole: gr.Button
     remove_photo: gr.Button
     photos: gr.File
     undo: gr.Button
@@ -43,9 +51,20 @@ class AnnotateParts:
         return [getattr(self, name) for name in SHOWN]
 
 
-SHOWN = [field.name for field in fields(AnnotateParts)][:14]
-TYPED = {'name', 'x', 'y', 'category'}
+SHOWN = [field.name for field in fields(AnnotateParts)][:15]
+TYPED = {'name', 'x', 'y', 'category', 'box'}
 """What is typed into."""
+
+
+def build_box_text(elem_id: str) -> gr.Textbox:
+    """Where a box is typed, for those who do not click on the picture."""
+    return gr.Textbox(
+        label='Box of the object in pixels: x1, y1, x2, y2',
+        placeholder='the whole photo',
+        max_length=100,
+        max_lines=1,
+        elem_id=elem_id,
+    )
 
 
 def build_annotate_parts() -> AnnotateParts:
@@ -73,7 +92,11 @@ def build_annotate_parts() -> AnnotateParts:
                 buttons=[],
                 elem_id='kpt-picture',
             )
-            parts['remove_photo'] = gr.Button('Remove this photo', size='sm', visible=False)
+            with gr.Column(visible=False) as parts['photo_tools']:
+                parts['box'] = build_box_text('kpt-box')
+                with gr.Row():
+                    parts['whole'] = gr.Button('Remove the box', size='sm', min_width=90)
+                    parts['remove_photo'] = gr.Button('Remove this photo', size='sm', min_width=90)
         with gr.Column(scale=2, min_width=320):
             parts['mode'] = gr.Radio(_MODES, value='add', label='A click on the photo does')
             with gr.Row():

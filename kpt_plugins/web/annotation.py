@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
 from kpt_plugins.structures.left_right import find_left_right_pairs
 
+from .boxes import Box, Corner
+
 MAX_PHOTOS = 5
 MAX_KEYPOINTS = 100
 MAX_NAME_LENGTH = 60
 
-Mode = Literal['add', 'move', 'link']
+Mode = Literal['add', 'move', 'link', 'box']
 
 
 @dataclass(frozen=True)
@@ -33,14 +35,13 @@ class Photo:
         name: What it is called.
         image: ``uint8 array (H, W, 3)``, BGR.
         points: Of each keypoint, None where the photo does not show it.
-        bbox: Box of the object, x1, y1, x2, y2 in pixels, of a category that was loaded; None is
-            the whole photo.
+        bbox: Box of the object, None is the whole photo.
     """
 
     name: str
     image: np.ndarray = field(compare=False, repr=False)
     points: tuple[Point | None, ...] = ()
-    bbox: tuple[float, float, float, float] | None = None
+    bbox: Box | None = None
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,10 @@ class Annotation:
         photos: At most :data:`MAX_PHOTOS`.
         photo: Which one is looked at.
         keypoint: Which one is selected, None without any.
-        mode: What a click does: place the next keypoint, move the selected one, link two.
+        mode: What a click does: place the next keypoint, move the selected one, link two, mark a
+            corner of the object's box.
         link_start: The first keypoint of a link that is being made.
+        corner: The first corner of a box that is being marked.
     """
 
     category: str = 'object'
@@ -68,6 +71,7 @@ class Annotation:
     keypoint: int | None = field(default=None, compare=False)
     mode: Mode = field(default='add', compare=False)
     link_start: int | None = field(default=None, compare=False)
+    corner: Corner | None = field(default=None, compare=False)
 
     @property
     def shown(self) -> Photo:
@@ -97,6 +101,15 @@ class Annotation:
         start = 0 if self.keypoint is None else self.keypoint
         order = [*range(start, len(points)), *range(start)]
         return next((k for k in order if points[k] is None), None)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is one half of a link or box."""
+        return self.link_start is not None or self.corner is not None
+
+    def settled(self) -> Annotation:
+        """Without the half of a link or box."""
+        return replace(self, link_start=None, corner=None)
 
     @property
     def left_right(self) -> list[tuple[int, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any, get_args
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from .annotation import (
     Photo,
     Point,
 )
+from .boxes import Box, box_of, inside
 
 NEAR = 0.015
 """How far a click may be from a keypoint that is meant, as a part of the photo's longer side."""
@@ -32,6 +34,7 @@ def add_photo(annotation: Annotation, name: str, image: np.ndarray) -> Annotatio
     count = len(annotation.photos)
     first = 0 if annotation.names else None
     photos = (*annotation.photos, photo)
+    annotation = annotation.settled()
     return replace(annotation, photos=photos, photo=count, keypoint=first, mode='add')
 
 
@@ -40,14 +43,14 @@ def remove_photo(annotation: Annotation) -> Annotation:
     removed = annotation.shown
     photos = tuple(photo for photo in annotation.photos if photo is not removed)
     last = max(0, len(photos) - 1)
-    return replace(annotation, photos=photos, photo=min(annotation.photo, last))
+    return replace(annotation.settled(), photos=photos, photo=min(annotation.photo, last))
 
 
 def show_photo(annotation: Annotation, index: int) -> Annotation:
     """Look at another photo."""
     if not 0 <= index < len(annotation.photos):
         raise ValueError(f'There is no photo {index + 1}.')
-    return replace(annotation, photo=index, link_start=None)
+    return replace(annotation.settled(), photo=index)
 
 
 def select(annotation: Annotation, index: int) -> Annotation:
@@ -58,9 +61,9 @@ def select(annotation: Annotation, index: int) -> Annotation:
 
 def set_mode(annotation: Annotation, mode: Mode) -> Annotation:
     """Choose what a click does."""
-    if mode not in ('add', 'move', 'link'):
-        raise ValueError(f'{mode!r}: a click adds, moves or links.')
-    return replace(annotation, mode=mode, link_start=None)
+    if mode not in get_args(Mode):
+        raise ValueError(f'{mode!r}: a click is one of {", ".join(get_args(Mode))}.')
+    return replace(annotation.settled(), mode=mode)
 
 
 def click(annotation: Annotation, x: float, y: float) -> Annotation:
@@ -71,8 +74,10 @@ def click(annotation: Annotation, x: float, y: float) -> Annotation:
         x, y: Pixels of the photo.
 
     Raises:
-        ValueError: If there is nothing to move or link there.
+        ValueError: If there is nothing to move or link there, or the box is too small.
     """
+    if annotation.mode == 'box':
+        return mark_corner(annotation, x, y)
     hit = nearest(annotation, x, y)
     if annotation.mode == 'move':
         return move(annotation, x, y)
@@ -106,7 +111,8 @@ def place(annotation: Annotation, x: float, y: float) -> Annotation:
     if target is None:
         annotation = add_keypoint(annotation)
         target = len(annotation.names) - 1
-    return _set_point(select(annotation, target), Point(*_inside(annotation, x, y)))
+    point = Point(*inside(x, y, annotation.shown.image.shape))
+    return _set_point(select(annotation, target), point)
 
 
 def add_keypoint(annotation: Annotation) -> Annotation:
@@ -132,7 +138,27 @@ def move(annotation: Annotation, x: float, y: float) -> Annotation:
     before = annotation.point
     _selected(annotation)
     hidden = before is not None and before.hidden
-    return _set_point(annotation, Point(*_inside(annotation, x, y), hidden))
+    point = Point(*inside(x, y, annotation.shown.image.shape), hidden)
+    return _set_point(annotation, point)
+
+
+def mark_corner(annotation: Annotation, x: float, y: float) -> Annotation:
+    """Begin the object's box with a corner, or end it with the opposite one; a click then places
+    keypoints again.
+
+    Raises:
+        ValueError: If the two are too close.
+    """
+    shape = annotation.shown.image.shape
+    corner = inside(x, y, shape)
+    if annotation.corner is None:
+        return replace(annotation, corner=corner)
+    return replace(set_box(annotation, box_of(annotation.corner, corner, shape)), mode='add')
+
+
+def set_box(annotation: Annotation, box: Box | None) -> Annotation:
+    """Say where the object is in the photo that is looked at; None is the whole photo."""
+    return _change_shown(annotation.settled(), bbox=box)
 
 
 def toggle_hidden(annotation: Annotation) -> Annotation:
@@ -164,13 +190,12 @@ def delete_keypoint(annotation: Annotation) -> Annotation:
 
     names = without(annotation.names)
     return replace(
-        annotation,
+        annotation.settled(),
         names=names,
         links=renumber(annotation.links),
         pairs=renumber(annotation.pairs),
         photos=tuple(replace(p, points=without(p.points)) for p in annotation.photos),
         keypoint=min(index, len(names) - 1) if names else None,
-        link_start=None,
     )
 
 
@@ -208,7 +233,7 @@ def toggle_link(annotation: Annotation, a: int, b: int) -> Annotation:
     links = tuple(other for other in annotation.links if other != link)
     if len(links) == len(annotation.links):
         links += (link,)
-    return replace(annotation, links=links, keypoint=b, link_start=None)
+    return replace(annotation.settled(), links=links, keypoint=b)
 
 
 def clean_name(name: str) -> str:
@@ -226,19 +251,15 @@ def clean_name(name: str) -> str:
 
 
 def _set_point(annotation: Annotation, point: Point | None) -> Annotation:
-    shown = annotation.shown
-    points = list(shown.points)
+    points = list(annotation.shown.points)
     points[annotation.keypoint] = point
+    return _change_shown(annotation, points=tuple(points))
+
+
+def _change_shown(annotation: Annotation, **changes: Any) -> Annotation:
     photos = list(annotation.photos)
-    photos[annotation.photo] = replace(shown, points=tuple(points))
+    photos[annotation.photo] = replace(annotation.shown, **changes)
     return replace(annotation, photos=tuple(photos))
-
-
-def _inside(annotation: Annotation, x: float, y: float) -> tuple[float, float]:
-    height, width = annotation.shown.image.shape[:2]
-    if not (np.isfinite(x) and np.isfinite(y)):
-        raise ValueError('A place is two numbers, x and y in pixels.')
-    return float(np.clip(x, 0, width)), float(np.clip(y, 0, height))
 
 
 def _selected(annotation: Annotation) -> int:

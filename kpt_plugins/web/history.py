@@ -25,11 +25,13 @@ def record(history: History, annotation: Annotation) -> History:
 
 
 def undo(history: History) -> History:
-    """Go back a step.
+    """Go back a step, or take back the half of a link or box.
 
     Raises:
         ValueError: If there is none.
     """
+    if history.present.has_begun:
+        return History(history.present.settled(), history.past)
     if not history.past:
         raise ValueError('There is nothing to undo.')
-    return History(history.past[-1], history.past[:-1])
+    return History(history.past[-1].settled(), history.past[:-1])

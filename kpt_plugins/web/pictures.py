@@ -12,12 +12,14 @@ from kpt_plugins.visualization import draw_skeleton, keypoint_colors, resize_ima
 from kpt_plugins.visualization.keypoints import draw_disc
 
 from .annotation import Annotation
+from .boxes import Box, Corner
 
 LONGER_SIDE = 720
 LEFT, RIGHT, MIDDLE = (178, 114, 0), (0, 120, 230), (120, 190, 60)
 """Colours of sides, BGR, which colour-blind people can tell apart."""
 
 _RADIUS = 8.0
+_DARKER = 0.55
 _FONT, _FONT_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.8
 
 
@@ -48,8 +50,8 @@ def side_colors(num_keypoints: int, pairs: Sequence[tuple[int, int]]) -> np.ndar
 
 
 def draw_annotation(annotation: Annotation) -> np.ndarray:
-    """The photo that is looked at with its numbered keypoints; hidden ones are rings, the selected
-    one has a second ring.
+    """The photo that is looked at with its box and its numbered keypoints; hidden ones are rings,
+    the selected one has a second ring.
 
     Returns:
         ``uint8 array``, BGR, as large as :func:`preview`.
@@ -60,7 +62,7 @@ def draw_annotation(annotation: Annotation) -> np.ndarray:
     visible = np.array([p is not None for p in photo.points], dtype=bool)
     scores = np.array([0.0 if p is not None and p.hidden else 1.0 for p in photo.points])
     canvas = draw_skeleton(
-        preview(photo.image),
+        draw_box(preview(photo.image), scale, photo.bbox, annotation.corner),
         places.reshape(-1, 2),
         visible,
         np.array(annotation.links, dtype=np.int64),
@@ -73,6 +75,31 @@ def draw_annotation(annotation: Annotation) -> np.ndarray:
             draw_disc(canvas, places[selected], np.array(color), _RADIUS + growth, 0.0)
     for index in np.flatnonzero(visible):
         _write_number(canvas, str(index + 1), places[index])
+    return canvas
+
+
+def draw_box(
+    image: np.ndarray, scale: float, box: Box | None, corner: Corner | None = None
+) -> np.ndarray:
+    """A box over a preview, which is darker around it.
+
+    Args:
+        image: The preview, ``uint8 array (H, W, 3)``, BGR; left as it is.
+        scale: Its pixels for one of the photo.
+        box: In pixels of the photo.
+        corner: Of a box that is being marked, a cross.
+    """
+    canvas = image.copy()
+    if box is not None:
+        x1, y1, x2, y2 = (max(0, round(value * scale)) for value in box)
+        canvas = (canvas * _DARKER).astype(np.uint8)
+        canvas[y1:y2, x1:x2] = image[y1:y2, x1:x2]
+    for color, thickness in (((0, 0, 0), 4), ((255, 255, 255), 2)):
+        if box is not None:
+            cv2.rectangle(canvas, (x1, y1), (x2 - 1, y2 - 1), color, thickness)
+        if corner is not None:
+            place = tuple(round(value * scale) for value in corner)
+            cv2.drawMarker(canvas, place, color, cv2.MARKER_CROSS, 30, thickness)
     return canvas
 
 
@@ -91,6 +118,8 @@ def draw_result(
     links = np.array(result.category.skeleton, dtype=np.int64)
     colors = result_colors(result, by_side)
     for each in result.instances:
+        if not np.array_equal(each.bbox, (0, 0, result.width, result.height)):
+            image = draw_box(image, scale, each.bbox)
         visible = each.shown & (each.scores >= threshold)
         places = each.keypoints * scale
         image = draw_skeleton(image, places, visible, links, each.scores, colors, _RADIUS)

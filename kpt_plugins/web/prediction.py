@@ -14,6 +14,7 @@ from kpt_plugins.apis.few_shot_inferencer import FewShotInferencer
 from kpt_plugins.apis.inference_inputs import Source
 from kpt_plugins.apis.inference_results import ImageResult
 
+from .boxes import Box
 from .pictures import preview
 
 MAX_FRAMES = 300
@@ -22,10 +23,17 @@ MAX_FRAMES = 300
 
 @dataclass(frozen=True)
 class Query:
-    """A photo or video to predict on: what the user calls it, and our copy."""
+    """A photo or video to predict on.
+
+    Attributes:
+        name: What the user calls it.
+        path: Our copy.
+        box: Of the object, in every frame of a video; None is the whole photo.
+    """
 
     name: str
     path: Path
+    box: Box | None = None
 
     @property
     def source(self) -> Source:
@@ -59,7 +67,7 @@ def predict(inferencer: FewShotInferencer, query: Query) -> Iterator[Shown]:
         for count, frame in enumerate(query.source.frames()):
             if count >= MAX_FRAMES:
                 break
-            (result,) = inferencer.predict(frame.image)
+            (result,) = inferencer.predict(frame.image, query.box)
             result.name, result.frame = query.name, frame.index
             yield Shown(result, _encode(preview(frame.image)))
     except (OSError, ValueError, cv2.error) as error:

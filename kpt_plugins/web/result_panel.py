@@ -16,6 +16,7 @@ from kpt_plugins.apis.inference_results import write_coco
 
 from .pictures import draw_result
 from .prediction import MAX_FRAMES, predict, progress
+from .query_panel import QueryParts, build_query_parts, wire_query_parts
 from .session import MAX_QUERIES, Session
 from .supports import to_supports
 from .texts import confidence_table, message
@@ -29,6 +30,7 @@ class ResultParts:
     """Its components."""
 
     queries: gr.File
+    boxes: QueryParts
     find: gr.Button
     stop: gr.Button
     message: gr.HTML
@@ -53,6 +55,7 @@ def build_result_parts() -> ResultParts:
                 height=160,
                 elem_id='kpt-queries',
             )
+            parts['boxes'] = build_query_parts()
             with gr.Row():
                 parts['find'] = gr.Button('Find keypoints', variant='primary', min_width=150)
                 parts['stop'] = gr.Button('Stop', min_width=90)
@@ -110,13 +113,14 @@ def wire_result_parts(parts: ResultParts, state: gr.State, inferencer: FewShotIn
     running = waiting.then(
         find, [state, *view[1:]], found, concurrency_id='model', concurrency_limit=1, **_QUIET
     )
-    parts.queries.upload(
+    taken = parts.queries.upload(
         _take_queries,
         [state, parts.queries],
         [state, parts.message, parts.queries],
         cancels=[running],
         **_QUIET,
     )
+    wire_query_parts(parts.boxes, state, taken)
     parts.stop.click(
         lambda session, *values: [session, *finish(session, *values)],
         [state, *view[1:]],

@@ -11,6 +11,7 @@ from tempfile import mkdtemp
 from .annotation import Annotation
 from .history import History
 from .prediction import Query, Shown
+from .query_boxes import LookedAt
 from .uploads import display_name, photo_suffix, video_suffix
 
 MAX_QUERIES = 50
@@ -24,6 +25,7 @@ class Session:
         root: Folder of the server, in which this session makes its own.
         history: The annotation and its undo steps.
         queries: Files to predict on, copies with our own names.
+        looked_at: The file of them in which a box is marked.
         shown: Predictions, in order.
         problem: Why there are none.
     """
@@ -31,6 +33,7 @@ class Session:
     root: Path
     history: History = History()
     queries: list[Query] = field(default_factory=list)
+    looked_at: LookedAt | None = None
     shown: list[Shown] = field(default_factory=list)
     problem: str | None = None
     _folder: Path | None = None
@@ -74,7 +77,7 @@ class Session:
         """Delete the files to predict on, and the predictions."""
         for query in self.queries:
             query.path.unlink(missing_ok=True)
-        self.queries, self.shown = [], []
+        self.queries, self.shown, self.looked_at = [], [], None
 
     def close(self) -> None:
         """Delete everything."""

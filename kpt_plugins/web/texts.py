@@ -7,11 +7,41 @@ from html import escape
 from kpt_plugins.apis.inference_results import ImageResult
 
 from .annotation import Annotation
+from .boxes import Corner
 from .pictures import result_colors
+from .prediction import Query
+
+_CORNERS = 'Click on two opposite corners of the object’s box.'
+_OPPOSITE = 'Click on the opposite corner of the box.'
 
 
 def prompt(annotation: Annotation) -> str:
-    """What the next click on the photo does."""
+    """What the next click on the photo does, and which keypoints are not in its box."""
+    outside = _outside_box(annotation)
+    warning = f' Not in the box: {", ".join(outside)}.' if outside else ''
+    return _next_click(annotation) + warning
+
+
+def box_prompt(query: Query, corner: Corner | None) -> str:
+    """What the next click on a photo or video to predict on does."""
+    if corner is not None:
+        return _OPPOSITE
+    where = 'photo' if not query.source.is_video else 'video'
+    if query.box is None:
+        return f'The whole {where} is searched. {_CORNERS}'
+    frames = ' in every frame' if query.source.is_video else ''
+    return f'The box is searched{frames}. {_CORNERS}'
+
+
+def query_choices(queries: list[Query]) -> list[tuple[str, int]]:
+    """The photos and videos to predict on, with whether they have a box, and their indices."""
+    return [
+        (f'{number + 1}: {query.name}' + (' (box)' if query.box else ''), number)
+        for number, query in enumerate(queries)
+    ]
+
+
+def _next_click(annotation: Annotation) -> str:
     if not annotation.photos:
         return 'Add a photo of the object, then click on its keypoints one after the other.'
     names, selected = annotation.names, annotation.keypoint
@@ -19,6 +49,8 @@ def prompt(annotation: Annotation) -> str:
         if selected is None:
             return 'There is no keypoint to move yet.'
         return f'Click where {_numbered(annotation, selected)} is.'
+    if annotation.mode == 'box':
+        return _CORNERS if annotation.corner is None else _OPPOSITE
     if annotation.mode == 'link':
         if annotation.link_start is None:
             return 'Click on the first keypoint of a link.'
@@ -46,10 +78,14 @@ def keypoint_choices(annotation: Annotation) -> list[tuple[str, int]]:
 
 
 def photo_choices(annotation: Annotation) -> list[tuple[str, int]]:
-    """The photos with how many keypoints are placed, and their indices."""
+    """The photos with how many keypoints are placed and whether a box is, and their indices."""
     total = len(annotation.names)
     return [
-        (f'{number + 1}: {photo.name} ({total - photo.points.count(None)} of {total})', number)
+        (
+            f'{number + 1}: {photo.name} ({total - photo.points.count(None)} of {total}'
+            f'{", box" if photo.bbox else ""})',
+            number,
+        )
         for number, photo in enumerate(annotation.photos)
     ]
 
@@ -87,6 +123,17 @@ def confidence_table(result: ImageResult, threshold: float, by_side: bool) -> st
     head = ''.join(f'<th scope="col">{t}</th>' for t in ('Keypoint', 'Confidence', 'x', 'y'))
     body = f'<thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody>'
     return f'<table class="kpt-table">{body}</table>'
+
+
+def _outside_box(annotation: Annotation) -> list[str]:
+    if not annotation.photos or annotation.shown.bbox is None:
+        return []
+    x1, y1, x2, y2 = annotation.shown.bbox
+    return [
+        _numbered(annotation, index)
+        for index, point in enumerate(annotation.shown.points)
+        if point is not None and not (x1 <= point.x <= x2 and y1 <= point.y <= y2)
+    ]
 
 
 def _numbered(annotation: Annotation, index: int) -> str:

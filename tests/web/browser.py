@@ -42,9 +42,9 @@ def add_photo(page: Page, path: Path, count: int) -> None:
     expect(page.locator('#kpt-picture img')).to_be_visible()
 
 
-def click_photo(page: Page, place: np.ndarray) -> None:
+def click_photo(page: Page, place: np.ndarray, where: str = '#kpt-picture') -> None:
     """Click on a place of the photo in its pixels, wherever the page shows it."""
-    image = page.locator('#kpt-picture img')
+    image = page.locator(f'{where} img')
     box = image.bounding_box()
     scale = box['width'] / SIZE[0], box['height'] / SIZE[1]
     image.click(position=dict(x=place[0] * scale[0], y=place[1] * scale[1]))

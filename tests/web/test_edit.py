@@ -112,6 +112,33 @@ def test_links_by_clicks(three):
     assert edit.set_mode(started, 'add').link_start is None
 
 
+def test_a_box_by_two_clicks(three):
+    begun = edit.click(edit.set_mode(three, 'box'), 110, 80)
+    assert begun.corner == (110, 80) and begun == three and begun.shown.bbox is None
+    with pytest.raises(ValueError, match='two opposite corners'):
+        edit.click(begun, 110, 20)
+    boxed = edit.click(begun, -3, 40)
+    assert boxed.shown.bbox == (0, 40, 110, 80)
+    assert boxed.mode == 'add' and boxed.corner is None and places(boxed) == places(three)
+    again = edit.click(edit.click(edit.set_mode(boxed, 'box'), 10, 10), 60, 60)
+    assert again.shown.bbox == (10, 10, 60, 60)
+    assert edit.set_box(again, None) == three
+
+
+def test_a_box_is_of_its_photo(three):
+    two = edit.set_box(edit.add_photo(three, 'b.png', IMAGE), (1, 2, 30, 40))
+    assert two.photos[0].bbox is None
+    begun = edit.click(edit.set_mode(two, 'box'), 5, 5)
+    for other in (
+        edit.show_photo(begun, 0),
+        edit.set_mode(begun, 'box'),
+        edit.add_photo(begun, 'c.png', IMAGE),
+        edit.remove_photo(begun),
+        edit.delete_keypoint(begun),
+    ):
+        assert not other.has_begun
+
+
 @pytest.mark.parametrize(
     ('name', 'message'),
     [('', 'at least one letter'), (' \n ', 'at least one'), ('x' * 61, 'this one 61')],
@@ -163,6 +190,8 @@ def test_photos_are_removed_and_limited(three):
         edit.remove_photo,
         edit.toggle_hidden,
         lambda annotation: edit.click(annotation, 1, 1),
+        lambda annotation: edit.mark_corner(annotation, 1, 1),
+        lambda annotation: edit.set_box(annotation, None),
         lambda annotation: edit.move(annotation, 1, 1),
     ],
 )
@@ -194,3 +223,21 @@ def test_undo_goes_back_step_by_step(one, three):
     assert undo(undo(history)).present == Annotation()
     with pytest.raises(ValueError, match='nothing to undo'):
         undo(History())
+
+
+def test_undo_of_a_box(three):
+    begun = edit.click(edit.set_mode(three, 'box'), 10, 10)
+    history = record(record(History(), three), begun)
+    assert len(history.past) == 1
+    half = undo(history)  # the corner alone, and not the keypoint before it
+    assert half.present == three and half.present.corner is None and half.past == history.past
+    history = record(history, edit.click(begun, 90, 90))
+    assert history.present.shown.bbox == (10, 10, 90, 90)
+    history = undo(history)
+    assert history.present.shown.bbox is None and not history.present.has_begun
+    assert undo(history).present == Annotation()
+
+
+def test_undo_of_half_a_link(three):
+    begun = edit.click(edit.set_mode(three, 'link'), 20, 50)
+    assert undo(record(record(History(), three), begun)).present.names == three.names

@@ -8,13 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.tiny_matcher import POINTS, SIZE, draw_object, write_matcher
+from tests.tiny_matcher import POINTS, SIZE, draw_object
 
 pytest.importorskip('gradio')
-sync_api = pytest.importorskip('playwright.sync_api')
+pytest.importorskip('playwright.sync_api')
 
-from kpt_plugins.apis.few_shot_inferencer import FewShotInferencer  # noqa: E402
-from kpt_plugins.web import server  # noqa: E402
 from tests.web import browser as steps  # noqa: E402
 from tests.web.browser import button, click_photo, expect, keypoints, screenshot  # noqa: E402
 
@@ -23,38 +21,6 @@ pytestmark = [
     pytest.mark.filterwarnings('ignore:The copy keyword'),  # Gradio's
     pytest.mark.skipif(steps.CHROMIUM is None, reason='chromium is not installed'),
 ]
-LIMIT = 2_000_000
-
-
-@pytest.fixture(scope='module')
-def url(tmp_path_factory):
-    weights = write_matcher(tmp_path_factory.mktemp('weights') / 'matcher.pth')
-    inferencer = FewShotInferencer(weights=weights, device='cpu')
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(server, 'MAX_VIDEO_BYTES', LIMIT)
-        with server.serve(inferencer, '127.0.0.1', None) as url:
-            cache = os.environ['GRADIO_TEMP_DIR']
-            yield url
-        assert not os.path.exists(os.path.dirname(cache))
-
-
-@pytest.fixture(scope='module')
-def chromium(url):
-    with sync_api.sync_playwright() as playwright:
-        options = ['--no-sandbox', '--disable-dev-shm-usage']
-        browser = playwright.chromium.launch(executable_path=steps.CHROMIUM, args=options)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope='module')
-def photos(tmp_path_factory):
-    folder = tmp_path_factory.mktemp('photos')
-    paths = []
-    for number, shift in enumerate([(0, 0), (24, 12), (-16, 8)]):
-        paths.append(folder / f'photo_{number}.png')
-        cv2.imwrite(str(paths[-1]), draw_object(shift))
-    return paths
 
 
 def write_video(path):
@@ -232,17 +198,6 @@ def test_what_cannot_be_used_is_named(chromium, url, photos, tmp_path):
     steps.add_files(page, '#kpt-queries', [tmp_path / 'list.mp4'])
     expect(page.locator('#kpt-progress')).to_contain_text('list.mp4: not a photo')
     page.close()
-
-
-def test_files_of_the_server_are_not_served(chromium, url, photos):
-    context = chromium.new_context()
-    for path in ('/etc/hostname', __file__, 'setup.py', '../setup.py', str(photos[0])):
-        assert context.request.get(f'{url}gradio_api/file={path}').status >= 400, path
-    large = dict(name='a.png', mimeType='image/png', buffer=b'0' * (LIMIT + 1))
-    assert (
-        context.request.post(f'{url}gradio_api/upload', multipart=dict(files=large)).status >= 400
-    )
-    context.close()
 
 
 def test_uploads_are_deleted(chromium, url, photos):

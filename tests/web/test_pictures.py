@@ -64,6 +64,19 @@ def test_a_photo_without_keypoints_is_drawn(two):
     np.testing.assert_array_equal(draw_annotation(blank), preview(IMAGE))
 
 
+def test_the_box_is_drawn(two):
+    boxed = draw_annotation(edit.set_box(two, (10, 10, 60, 45)))
+    assert changed(boxed, 10, 30) and changed(boxed, 90, 30) and not changed(boxed, 45, 30)
+    begun = draw_annotation(edit.click(edit.set_mode(two, 'box'), 40, 30))
+    assert changed(begun, 40, 30) and not changed(begun, 60, 30)
+
+
+def test_the_box_of_a_prediction_is_drawn(result):
+    assert not changed(draw_result(preview(IMAGE), result, 1, False), 5, 45)
+    result.instances[0].bbox = np.float32([10, 10, 60, 45])
+    assert changed(draw_result(preview(IMAGE), result, 1, False), 5, 48)
+
+
 def test_the_threshold_leaves_keypoints_out(result):
     all_of_them, sure = (draw_result(preview(IMAGE), result, t, False) for t in (0, 0.3))
     assert all(changed(all_of_them, *place) for place in ((20, 20), (80, 20), (50, 40)))
@@ -97,6 +110,10 @@ def test_prompts(two):
     assert 'next keypoint' in texts.prompt(two)
     assert '1 keypoint_1' in texts.prompt(edit.clear_point(edit.select(two, 0)))
     assert '2 keypoint_2 is' in texts.prompt(edit.set_mode(two, 'move'))
+    box = edit.set_mode(two, 'box')
+    assert 'two opposite corners' in texts.prompt(box)
+    assert 'the opposite corner' in texts.prompt(edit.click(box, 1, 1))
+    assert 'Not in the box: 2 keypoint_2.' in texts.prompt(edit.set_box(two, (5, 5, 50, 40)))
     link = edit.set_mode(two, 'link')
     assert 'first keypoint of a link' in texts.prompt(link)
     assert 'link with 1 keypoint_1' in texts.prompt(edit.click(link, 20, 20))
@@ -108,6 +125,8 @@ def test_lists(two):
     two = edit.add_photo(edit.toggle_link(two, 0, 1), 'b.png', IMAGE)
     assert texts.keypoint_choices(two)[0] == ('1 keypoint_1 (not placed)', 0)
     assert texts.photo_choices(two) == [('1: a.png (2 of 2)', 0), ('2: b.png (0 of 2)', 1)]
+    boxed = edit.set_box(two, (5, 5, 50, 40))
+    assert texts.photo_choices(boxed)[1] == ('2: b.png (0 of 2, box)', 1)
     assert texts.link_list(two) == 'Links: keypoint_1 – keypoint_2'
     assert texts.link_list(Annotation()) == 'No links yet.'
 
@@ -119,14 +138,17 @@ class Inferencer:
         self.support, self.result = self, result
         self.category = result.category
 
-    def predict(self, image):
+    def predict(self, image, bbox):
         assert image.shape == IMAGE.shape
+        self.bbox = bbox
         return [ImageResult('000000', self.category, 100, 50, self.result.instances)]
 
 
 def test_a_photo_is_predicted(result, tmp_path):
     cv2.imwrite(str(tmp_path / 'query_0.png'), IMAGE)
-    (shown,) = predict(Inferencer(result), Query('a.png', tmp_path / 'query_0.png'))
+    inferencer = Inferencer(result)
+    (shown,) = predict(inferencer, Query('a.png', tmp_path / 'query_0.png', (1, 2, 30, 40)))
+    assert inferencer.bbox == (1, 2, 30, 40)
     assert shown.result == result and shown.image().shape == preview(IMAGE).shape
 
 

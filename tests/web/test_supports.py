@@ -51,6 +51,16 @@ def test_archive_round_trip(drawn, tmp_path):
     np.testing.assert_array_equal(back.shown.image, IMAGE)
 
 
+def test_boxes(drawn, tmp_path):
+    boxed = edit.set_box(edit.show_photo(drawn, 0), (2.5, 3, 55, 30))
+    supports = to_supports(boxed)
+    assert [s.bbox.tolist() for s in supports.supports] == [[2.5, 3, 55, 30], [0, 0, 60, 40]]
+    write_category(supports, tmp_path / 'category.zip')
+    back = from_supports(read_category([tmp_path / 'category.zip']))
+    assert [photo.bbox for photo in back.photos] == [(2.5, 3, 55, 30), None]
+    assert back.photos == boxed.photos
+
+
 def test_unpacked_archive(drawn, tmp_path):
     save_supports(to_supports(drawn), tmp_path)
     (tmp_path / 'other.txt').write_text('not ours')
