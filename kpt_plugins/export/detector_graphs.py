@@ -76,9 +76,13 @@ class CoKeGraph(nn.Module):
         self.flip_indices = flip_indices
         self.register_buffer('prototypes', head.bank.prototypes())
         self.register_buffer('reach', torch.as_tensor(head.clutter_reach()))
-        refine = head.decoder.refine
-        self.decoding = 'largest cell of each response map' + (
-            ', then the top of a parabola along each axis' if refine == 'quadratic' else ''
+        self.decoding = (
+            'largest cell of each response map'
+            + {
+                None: '',
+                'quadratic': ', then the top of a parabola along each axis',
+                'mean': ' after smoothing, then the mean place under the softmax around it',
+            }[head.decoder.refine]
         )
 
     def forward(self, images: Tensor, boxes: Tensor | None = None) -> tuple[Tensor, Tensor]:

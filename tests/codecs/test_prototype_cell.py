@@ -7,6 +7,7 @@ from mmpose.datasets.transforms import GenerateTarget, PackPoseInputs
 from mmpose.registry import KEYPOINT_CODECS
 
 from kpt_plugins.codecs import PrototypeCellCodec
+from kpt_plugins.codecs.prototype_cell import mean_peaks
 
 SIZE, STRIDE = (64, 48), 8
 W, H = 8, 6
@@ -154,3 +155,57 @@ def test_through_mmposes_pipeline():
 def test_bad_arguments(options, message):
     with pytest.raises(ValueError, match=message):
         KEYPOINT_CODECS.build(dict(type='PrototypeCellCodec', **options))
+
+
+def slow_mean_peak(responses, sigma, temperature):
+    """Written with loops over cells: place in cells, response and cell."""
+    weights = np.exp((responses - responses.max()) / temperature)
+    rows, columns = responses.shape
+    cells = [(r, c) for r in range(rows) for c in range(columns)]
+
+    def smoothed(r, c):
+        near = [(a, b) for a, b in cells if max(abs(a - r), abs(b - c)) <= np.ceil(3 * sigma)]
+        return sum(
+            weights[a, b] * np.exp(-((a - r) ** 2 + (b - c) ** 2) / (2 * sigma**2)) for a, b in near
+        )
+
+    top = max((cell for cell in cells if np.isfinite(responses[cell])), key=lambda x: smoothed(*x))
+    radius = np.ceil(1.5 * sigma)
+    near = [(a, b) for a, b in cells if max(abs(a - top[0]), abs(b - top[1])) <= radius]
+    share = np.array([weights[cell] for cell in near])
+    place = (share[:, None] * (np.array(near)[:, ::-1] + 0.5)).sum(axis=0) / share.sum()
+    best = max(near, key=lambda cell: responses[cell])
+    return place, responses[best], best[0] * columns + best[1]
+
+
+@pytest.mark.parametrize('sigma, temperature', [(1.0, 0.07), (1.6, 0.3)])
+def test_mean_peaks_against_a_slow_reference(sigma, temperature):
+    rng = np.random.default_rng(1)
+    maps = rng.uniform(-1, 1, (2, 3, H, W))
+    maps[:, :, :, :2] = -np.inf
+    points, values, index = mean_peaks(torch.from_numpy(maps), sigma, temperature)
+    for b in range(2):
+        for k in range(3):
+            place, value, cell = slow_mean_peak(maps[b, k], sigma, temperature)
+            np.testing.assert_allclose(points[b, k], place, atol=1e-9)
+            assert values[b, k] == value and index[b, k] == cell
+
+
+def test_mean_peaks_find_bumps_and_prefer_them_to_a_lone_cell():
+    # a bump's tail that the map cuts off would pull the mean
+    points = np.array([[31.5, 23.5], [35.5, 19.5], [29, 26]])
+    maps = bumps(points, sigma=0.7)
+    found, values = codec(refine='mean', sigma=1.0).decode(maps)
+    np.testing.assert_allclose(found[0], points, atol=1.5)
+    np.testing.assert_allclose(values[0], maps.max(axis=(1, 2)))
+    broad = bumps(points, sigma=1.5)
+    broad[:, 0, 0] = broad.max() + 0.01
+    np.testing.assert_array_equal(codec(refine=None).decode(broad)[0][0], [[3.5, 3.5]] * 3)
+    found, _ = codec(refine='mean', sigma=1.0).decode(broad)
+    np.testing.assert_allclose(found[0], points, atol=1.5)
+
+
+@pytest.mark.parametrize('option', ['sigma', 'temperature'])
+def test_mean_peaks_need_positive_numbers(option):
+    with pytest.raises(ValueError, match=f'{option} is 0'):
+        codec(refine='mean', **{option: 0})
