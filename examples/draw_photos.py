@@ -1,12 +1,12 @@
-"""Draw the example photos: a bird that no training set of ours contains, and annotations of some.
+"""Draw the example photos: a beetle that no training set of ours contains, and annotations of some.
 
 Writes ``OUT/annotated``, photos with their keypoints in files beside them, ``OUT/photos``, others
-of the same bird, and ``OUT/truth.json``, a COCO file of where the keypoints of these really are.
+of the same beetle, and ``OUT/truth.json``, a COCO file of where the keypoints of these really are.
 
 Examples:
-    python examples/draw_photos.py --out examples/bird
-    python examples/draw_photos.py --out data/bird --annotated 0 --photos 200 --first 100
-    python examples/draw_photos.py --out data/eyes --keypoints left_eye right_eye nape
+    python examples/draw_photos.py --out examples/beetle
+    python examples/draw_photos.py --out data/beetle --annotated 0 --photos 200 --first 100
+    python examples/draw_photos.py --out data/eyes --keypoints left_eye right_eye neck
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ import numpy as np
 
 from kpt_plugins.synthesis import SyntheticCategory, build_category, render_instance
 
-BIRD = dict(seed=0, index=59, size=384)
+BEETLE = dict(seed=0, index=51, size=384)
 """One of the novel categories, on which the demo's model is tested and never trained."""
 MARGIN = 0.08
 """Around the object, in widths and heights of its box."""
 
 
 def draw_photo(category: SyntheticCategory, index: int) -> tuple[np.ndarray, np.ndarray]:
-    """A photo filled by the bird: BGR uint8 (h, w, 3), and keypoints (K, 3) of x, y, visibility."""
+    """A photo that the beetle fills: BGR uint8 (h, w, 3); keypoints (K, 3): x, y, visibility."""
     instance = render_instance(category, index)
     x, y, width, height = instance.bbox
     corners = np.array([[x, y], [x + width, y + height]])
@@ -45,7 +45,7 @@ def choose(category: SyntheticCategory, names: Sequence[str]) -> tuple[dict, lis
     Raises:
         ValueError: For a name that it has not.
     """
-    record = {**category.record(), 'id': 1, 'name': 'bird'}
+    record = {**category.record(), 'id': 1, 'name': 'beetle'}
     if unknown := [name for name in names if name not in record['keypoints']]:
         raise ValueError(
             f'--keypoints {" ".join(unknown)}: choose from {" ".join(record["keypoints"])}'
@@ -77,11 +77,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('--out', type=Path, default=Path('examples/bird'))
+    parser.add_argument('--out', type=Path, default=Path('examples/beetle'))
     parser.add_argument('--annotated', type=int, default=3, help='photos with keypoints')
     parser.add_argument('--photos', type=int, default=8, help='photos without')
     parser.add_argument('--first', type=int, default=0, help='number of the first photo')
-    category = build_category(**BIRD)
+    category = build_category(**BEETLE)
     parser.add_argument('--keypoints', nargs='+', default=category.blueprint.names, metavar='NAME')
     args = parser.parse_args(argv)
     try:
@@ -94,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         image, keypoints = draw_photo(category, args.first + number)
         keypoints = keypoints[indices]
-        path = folder / f'bird_{args.first + number:03d}.jpg'
+        path = folder / f'beetle_{args.first + number:03d}.jpg'
         cv2.imwrite(str(path), image, [cv2.IMWRITE_JPEG_QUALITY, 90])
         if number >= args.annotated:
             drawn.append((path.name, image, keypoints))

@@ -186,7 +186,9 @@ def detector_metainfo(category: KeypointCategory, flip: bool) -> dict[str, Any]:
 
 def _codec(options: DetectorOptions) -> dict:
     if options.method == 'coke':
-        return dict(type='PrototypeCellCodec', input_size=options.input_size, stride=8)
+        return dict(
+            type='PrototypeCellCodec', input_size=options.input_size, stride=8, refine='mean'
+        )
     size = tuple(side // 4 for side in options.input_size)
     return dict(
         type='MSRAHeatmap', input_size=options.input_size, heatmap_size=size, sigma=2, unbiased=True

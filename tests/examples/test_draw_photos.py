@@ -11,7 +11,7 @@ import pytest
 from kpt_plugins.apis.support_files import read_supports
 
 EXAMPLES = Path(__file__).parents[2] / 'examples'
-BIRD = EXAMPLES / 'bird'
+BEETLE = EXAMPLES / 'beetle'
 
 
 @pytest.fixture(scope='module')
@@ -24,10 +24,10 @@ def script():
 
 def test_the_photos_are_drawn_by_the_script(script, tmp_path):
     script.main(['--out', str(tmp_path)])
-    names = sorted(p.relative_to(BIRD) for p in BIRD.rglob('*') if p.is_file())
+    names = sorted(p.relative_to(BEETLE) for p in BEETLE.rglob('*') if p.is_file())
     assert names == sorted(p.relative_to(tmp_path) for p in tmp_path.rglob('*') if p.is_file())
     for name in names:
-        old, new = BIRD / name, tmp_path / name
+        old, new = BEETLE / name, tmp_path / name
         if name.suffix == '.json':
             assert json.loads(old.read_text()) == json.loads(new.read_text())
             continue
@@ -37,14 +37,14 @@ def test_the_photos_are_drawn_by_the_script(script, tmp_path):
 
 
 def test_the_annotated_ones_are_supports():
-    supports = read_supports(BIRD / 'annotated')
+    supports = read_supports(BEETLE / 'annotated')
     assert len(supports.supports) == 3
-    assert len(supports.category.keypoint_names) == 22
-    assert supports.category.keypoint_names[2] == 'beak_tip'
+    assert len(supports.category.keypoint_names) == 25
+    assert supports.category.keypoint_names[6] == 'abdomen_tip'
 
 
 def test_chosen_keypoints_and_numbers(script, tmp_path):
-    names = ['right_eye', 'nape', 'left_eye']
+    names = ['right_eye', 'head_front', 'left_eye']
     numbers = ['--annotated', '0', '--photos', '2', '--first', '3']
     script.main(['--out', str(tmp_path), *numbers, '--keypoints', *names])
     part = json.loads((tmp_path / 'truth.json').read_text())
@@ -52,14 +52,14 @@ def test_chosen_keypoints_and_numbers(script, tmp_path):
     assert category['keypoints'] == names
     assert sorted(map(sorted, category['skeleton'])) == [[0, 1], [1, 2]]
     assert category['flip_pairs'] == [[2, 0]]
-    whole = json.loads((BIRD / 'truth.json').read_text())
-    assert [i['file_name'] for i in part['images']] == ['bird_003.jpg', 'bird_004.jpg']
+    whole = json.loads((BEETLE / 'truth.json').read_text())
+    assert [i['file_name'] for i in part['images']] == ['beetle_003.jpg', 'beetle_004.jpg']
     for few, all_of_them in zip(part['annotations'], whole['annotations'][:2], strict=True):
-        points = np.reshape(all_of_them['keypoints'], (-1, 3))[[4, 1, 3]]
+        points = np.reshape(all_of_them['keypoints'], (-1, 3))[[3, 1, 2]]
         np.testing.assert_array_equal(np.reshape(few['keypoints'], (-1, 3)), points)
 
 
 def test_an_unknown_keypoint(script, capsys):
     with pytest.raises(SystemExit):
-        script.main(['--keypoints', 'nape', 'knee'])
-    assert '--keypoints knee: choose from back nape' in capsys.readouterr().err
+        script.main(['--keypoints', 'neck', 'knee'])
+    assert '--keypoints knee: choose from neck head_front' in capsys.readouterr().err

@@ -5,7 +5,7 @@ test_ann = 'annotations/test.json'
 # What MMPoseInferencer asks for.
 data_mode = 'topdown'
 dataset_type = 'CocoKeypointDataset'
-codec = dict(type='PrototypeCellCodec', input_size=(256, 256), stride=8)
+codec = dict(type='PrototypeCellCodec', input_size=(256, 256), stride=8, refine='mean')
 # What the head and the evaluator need goes with every image.
 meta_keys = (
     'id',

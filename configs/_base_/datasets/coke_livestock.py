@@ -3,7 +3,7 @@ data_root = '{{$KPT_DATA_ROOT:data}}/livestock'
 # What MMPoseInferencer asks for.
 data_mode = 'topdown'
 dataset_type = 'LivestockDataset'
-codec = dict(type='PrototypeCellCodec', input_size=(128, 128), stride=4)
+codec = dict(type='PrototypeCellCodec', input_size=(128, 128), stride=4, refine='mean')
 # What the head and the evaluator need goes with every image.
 meta_keys = (
     'id',
