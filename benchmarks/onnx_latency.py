@@ -123,15 +123,14 @@ def pair(module: nn.Module, inputs: Mapping[str, Tensor], graph) -> tuple[Answer
     )
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def measure(name: str, args: argparse.Namespace) -> list[list[str]]:
     """Rows of the table of one config."""
     model, cfg = random_model(name)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        with torch.inference_mode(False):
-            *_, path = export_model(model, cfg, folder, flip_test=False)
+        *_, path = export_model(model, cfg, folder, flip_test=False)
         print(f'{name}: exported in {time.perf_counter() - start:.0f} s', flush=True)
         description = json.loads(path.read_text())
         for batch in args.batches:
