@@ -100,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             drawn.append((path.name, image, keypoints))
             continue
         told = {key: record[key] for key in ('skeleton', 'flip_pairs')}
-        told.update(names=record['keypoints'], keypoints=keypoints.tolist())
+        told.update(category='beetle', names=record['keypoints'], keypoints=keypoints.tolist())
         path.with_suffix('.json').write_text(json.dumps(told) + '\n')
     (args.out / 'truth.json').write_text(json.dumps(truth(record, drawn)) + '\n')
 

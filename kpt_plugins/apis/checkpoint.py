@@ -48,10 +48,12 @@ def load_checkpoint_safely(
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the file is damaged, holds more than tensors and plain data (and
-            ``allow_pickle`` is not given), or is not a dict.
+        ValueError: if it is a folder, or the file is damaged, no checkpoint, holds more than
+            tensors and plain data (and ``allow_pickle`` is not given), or is not a dict.
     """
     path = Path(path).expanduser()
+    if path.is_dir():
+        raise ValueError(f'checkpoint {path} is a folder; expected a file')
     if not path.is_file():
         raise FileNotFoundError(f'checkpoint {path} does not exist')
     # Every time: MMEngine's loader forgets them when it is done with a file.
@@ -60,6 +62,8 @@ def load_checkpoint_safely(
     try:
         checkpoint = torch.load(path, map_location=map_location, weights_only=not allow_pickle)
     except UnpicklingError as error:
+        if 'Unsupported operand' in str(error):
+            raise ValueError(f'{path} is no checkpoint of PyTorch, or damaged') from error
         reason = re.search(r'Unsupported \w+: \w+ ([\w.]+)', str(error))
         raise ValueError(
             f'checkpoint {path} is damaged or holds Python objects besides weights, which could '

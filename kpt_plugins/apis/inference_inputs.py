@@ -191,7 +191,7 @@ def _refuse_large(path: Path) -> None:
             with Image.open(path) as image:
                 size = image.size
     except Image.DecompressionBombError as error:
-        raise ValueError(f'{path}: {error}; expected at most {_limit()}') from error
+        raise ValueError(f'{path}: too large; expected at most {_limit()}') from error
     except UnidentifiedImageError as error:
         raise ValueError(f'{path}: not an image of a known format') from error
     except (OSError, SyntaxError, ValueError) as error:

@@ -36,13 +36,15 @@ def read_supports(
     - a folder that :func:`save_supports` wrote;
     - a folder of images, some with a sidecar ``NAME.json``: ``keypoints``, a list of [x, y] or
       [x, y, visibility], and if wanted ``bbox`` [x1, y1, x2, y2]; ``names``, ``skeleton`` and
-      ``flip_pairs`` (indices counted from 0) in at least one of them;
+      ``flip_pairs`` (indices counted from 0) and ``category``, its name (otherwise that of the
+      folder), in at least one of them;
     - whatever :func:`kpt_plugins.annotation_formats.read_annotations` reads: a COCO file, exports
       of annotation tools.
 
     Args:
         path: The file or folder.
-        category: Which category of an annotation file; not needed where there is only one.
+        category: Which category of an annotation file; not needed where there is only one. With
+            sidecars, what to call it.
         images: Folder of the images of an annotation file, by default the one that it lies in.
         format: Of an annotation file, by default found out.
         num_shots: Most supports; of an annotation file those that come first are taken.
@@ -59,7 +61,7 @@ def read_supports(
             return _load(path, num_shots)
         sidecars = _find_sidecars(path)
         if sidecars:
-            return _from_sidecars(sidecars, category or path.resolve().name, num_shots)
+            return _from_sidecars(sidecars, category, num_shots)
     from kpt_plugins.annotation_formats import read_annotations
 
     folder = Path(images).expanduser() if images else path if path.is_dir() else path.parent
@@ -188,23 +190,27 @@ def _find_sidecars(folder: Path) -> list[tuple[Path, Path, dict]]:
 
 
 def _from_sidecars(
-    sidecars: list[tuple[Path, Path, dict]], name: str, num_shots: int
+    sidecars: list[tuple[Path, Path, dict]], name: str | None, num_shots: int
 ) -> SupportSet:
-    shared: dict[str, Any] = {}
+    shared: dict[str, tuple[Any, Path]] = {}
     for _, path, content in sidecars:
-        for field in ('names', 'skeleton', 'flip_pairs'):
+        if isinstance(points := content['keypoints'], list):
+            # each by itself first, or a good one is blamed for not agreeing with a bad one
+            _category(str(path), '', content, len(points))
+        for field in ('category', 'names', 'skeleton', 'flip_pairs'):
             value = content.get(field)
-            if value is not None and shared.setdefault(field, value) != value:
-                raise ValueError(
-                    f'{path}: {field}: {value}, expected {shared[field]} as in another sidecar of '
-                    f'the folder'
-                )
+            if value is None:
+                continue
+            first, where = shared.setdefault(field, (value, path))
+            if first != value:
+                raise ValueError(f'{path}: {field} differs from that in {where}')
     supports = [
         _support(str(path), load_image(image), content)
         for image, path, content in sidecars[:num_shots]
     ]
-    where = str(sidecars[0][1])
-    return SupportSet(_category(where, name, shared, len(supports[0].keypoints)), supports)
+    where, common = str(sidecars[0][1]), {field: value for field, (value, _) in shared.items()}
+    name = name or str(common.get('category') or sidecars[0][1].resolve().parent.name)
+    return SupportSet(_category(where, name, common, len(supports[0].keypoints)), supports)
 
 
 def _support(where: str, image: np.ndarray, record: dict) -> Support:

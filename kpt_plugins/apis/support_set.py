@@ -188,9 +188,13 @@ def _parse_points(name: str, keypoints: np.ndarray | Sequence) -> np.ndarray:
     """Keypoints (K, 3), x, y and visibility 0 to 2; coordinates 0 where it is 0."""
     try:
         array = np.array(keypoints, dtype=np.float64)
-    except (TypeError, ValueError):
-        array = np.zeros(0)
-    if array.ndim != 2 or array.shape[1] not in (2, 3) or not len(array):
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f'{name}: keypoints: expected a list of [x, y] or [x, y, visibility], all numbers'
+        ) from error
+    if not array.size:
+        raise ValueError(f'{name}: keypoints: there is none')
+    if array.ndim != 2 or array.shape[1] not in (2, 3):
         raise ValueError(
             f'{name}: keypoints of shape {array.shape}, expected (K, 2) of x, y or (K, 3) of x, y, '
             f'visibility'

@@ -128,7 +128,10 @@ class TestSidecars:
         ('content', 'message'),
         [
             (dict(keypoints=POINTS[:2]), 'b.json: 2 keypoints, but category .* has 3'),
-            (dict(keypoints=POINTS, names=list('abd')), r"b.json: names: .*expected \['a', 'b'"),
+            (
+                dict(keypoints=POINTS, names=list('abd')),
+                'b.json: names differs from that in .*a.json',
+            ),
             (dict(keypoints=3), 'b.json: keypoints of shape'),
             (dict(keypoints=[[99, 9]] * 3), r'b.json: keypoint 0 at \(99, 9\)'),
             (dict(keypoints=POINTS, bbox='x'), 'b.json: bbox x'),
@@ -242,3 +245,37 @@ class TestAnnotations:
         (one,) = support.supports
         assert support.category.keypoint_names == ['a', 'b']
         np.testing.assert_allclose(one.keypoints[:, :2], [[5, 6], [7, 8]])
+
+
+def test_a_bad_sidecar_is_blamed_itself(tmp_path, image):
+    points = [[1, 2], [3, 4]]
+    bad, good = (dict(keypoints=points, skeleton=[link]) for link in ([0, 9], [0, 1]))
+    write_sidecars(tmp_path, image, a=bad, b=good)
+    with pytest.raises(ValueError, match=r'a\.json: .*9'):
+        read_supports(tmp_path)
+
+
+def test_sidecars_that_differ_are_both_named(tmp_path, image):
+    one, other = (
+        dict(keypoints=[[1, 2], [3, 4], [5, 6]], skeleton=[link]) for link in ([0, 1], [1, 2])
+    )
+    write_sidecars(tmp_path, image, a=one, b=other)
+    with pytest.raises(ValueError, match=r'b\.json: skeleton differs from that in .*a\.json'):
+        read_supports(tmp_path)
+
+
+def test_the_category_of_sidecars(tmp_path, image):
+    write_sidecars(tmp_path, image, a=dict(keypoints=[[1, 2], [3, 4]], category='deer'))
+    assert read_supports(tmp_path).category.name == 'deer'
+    assert read_supports(tmp_path, category='elk').category.name == 'elk'
+    write_sidecars(tmp_path, image, a=dict(keypoints=[[1, 2], [3, 4]]))
+    assert read_supports(tmp_path).category.name == tmp_path.name
+
+
+@pytest.mark.parametrize(
+    'points, message', [([], 'keypoints: there is none'), ([['a', 1]], 'keypoints: .*all numbers')]
+)
+def test_points_that_are_none(tmp_path, image, points, message):
+    write_sidecars(tmp_path, image, a=dict(keypoints=points))
+    with pytest.raises(ValueError, match=rf'a\.json: {message}'):
+        read_supports(tmp_path)
