@@ -15,7 +15,7 @@ from kpt_plugins.engine.hooks.safe_checkpoint_hook import write_atomically
 from kpt_plugins.visualization.review_sheet import ReviewCard, review_sheet, thumbnail
 
 from .few_shot_inferencer import FewShotInferencer
-from .inference_inputs import find_item
+from .inference_inputs import IMAGE_SUFFIXES, Source, folder_sources
 from .inference_results import ImageResult, to_annotation_set, write_coco
 
 ANNOTATIONS, REVIEW_SHEET = 'annotations.json', 'review.html'
@@ -32,16 +32,54 @@ class AutoLabels:
             ``error``.
         cards: Of every object, for the review sheet.
         no_box: Names of images that were left out, because no box was given for them.
+        interrupted: Ctrl+C ended the work; the results are those up to then.
     """
 
     results: list[ImageResult]
     cards: list[ReviewCard]
     no_box: list[str]
+    interrupted: bool = False
+
+    @property
+    def done(self) -> list[ImageResult]:
+        """The results of images that could be read."""
+        return [result for result in self.results if result.error is None]
 
     @property
     def failed(self) -> list[str]:
         """Why images have no label, one message an image."""
         return [result.error for result in self.results if result.error is not None]
+
+
+def find_images(
+    folder: str | Path, boxes: Mapping[str, Sequence] | None = None
+) -> tuple[list[Source], list[str]]:
+    """The images that :func:`autolabel` labels, and the names of those without a box.
+
+    Args:
+        folder, boxes: As of :func:`autolabel`.
+
+    Raises:
+        FileNotFoundError: If there is no such folder, or no image is in it.
+        ValueError: If no image has a box.
+    """
+    folder = Path(folder).expanduser()
+    if not folder.is_dir():
+        raise FileNotFoundError(f'{folder}: there is no such folder of images')
+    sources = folder_sources(folder, videos=False)
+    no_box = [s.name for s in sources if boxes is not None and s.name not in boxes]
+    if len(no_box) == len(sources):
+        raise ValueError(
+            f'{folder}: none of its {len(no_box)} images has a box; boxes are given for '
+            f'{", ".join(list(boxes)[:3]) or "no image"}{", ..." if len(boxes) > 3 else ""}'
+        )
+    return [source for source in sources if source.name not in no_box], no_box
+
+
+def has_images_below(folder: str | Path) -> bool:
+    """Whether the folders in a folder hold images, which :func:`autolabel` does not take."""
+    files = Path(folder).expanduser().glob('*/**/*')
+    return any(path.suffix.lower() in IMAGE_SUFFIXES for path in files)
 
 
 def autolabel(
@@ -50,7 +88,7 @@ def autolabel(
     boxes: Mapping[str, Sequence] | None = None,
     batch_size: int = 8,
 ) -> AutoLabels:
-    """Predict the keypoints of all images in a folder.
+    """Predict the keypoints of all images in a folder. Ctrl+C ends it with what is done by then.
 
     Args:
         inferencer: With its support set.
@@ -61,35 +99,28 @@ def autolabel(
         batch_size: Crops that pass the model at once.
 
     Raises:
-        FileNotFoundError: If there is no such folder, or no image is in it.
-        ValueError: If no image has a box, or none can be read.
+        FileNotFoundError, ValueError: As :func:`find_images`.
+        ValueError: If no image can be read.
     """
-    folder = Path(folder).expanduser()
-    if not folder.is_dir():
-        raise FileNotFoundError(f'{folder}: there is no such folder of images')
-    names = [source.name for source in find_item(folder)]
-    no_box = [] if boxes is None else [name for name in names if name not in boxes]
-    names = [name for name in names if name not in no_box]
-    if not names:
-        raise ValueError(
-            f'{folder}: none of its {len(no_box)} images has a box; boxes are given for '
-            f'{", ".join(list(boxes)[:3]) or "no image"}{", ..." if len(boxes) > 3 else ""}'
-        )
+    sources, no_box = find_images(folder, boxes)
     labels = AutoLabels([], [], no_box)
     stream = inferencer.stream(
-        [folder / name for name in names],
-        boxes and [boxes[name] for name in names],
+        sources,
+        boxes and [boxes[source.name] for source in sources],
         batch_size=batch_size,
         return_vis=True,
     )
-    for name, result in zip(names, stream, strict=True):
-        result.name = name
-        labels.cards += _cards(result)
-        result.visualization = None
-        labels.results.append(result)
-    if len(labels.failed) == len(names):
+    try:
+        for result in stream:
+            labels.cards += _cards(result)
+            result.visualization = None
+            labels.results.append(result)
+    except KeyboardInterrupt:
+        labels.interrupted = True
+    if len(labels.failed) == len(sources):
         raise ValueError(
-            f'{folder}: none of its {len(names)} images can be read; the first: {labels.failed[0]}'
+            f'{folder}: none of its {len(sources)} images can be read; the first: '
+            f'{labels.failed[0]}'
         )
     return labels
 

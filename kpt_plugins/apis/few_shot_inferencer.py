@@ -20,6 +20,7 @@ from .few_shot_model import load_few_shot_model
 from .inference_inputs import Input
 from .inference_results import PredictedInstance
 from .keypoint_inferencer import Crop, KeypointInferencer
+from .model_loading import find_device
 from .support_files import read_supports
 from .support_set import SupportSet
 
@@ -47,7 +48,7 @@ class FewShotInferencer(KeypointInferencer):
 
     Raises:
         FileNotFoundError, ValueError: If config or checkpoint is missing, damaged, or not of a
-            few-shot model, or they do not fit each other.
+            few-shot model, or they do not fit each other; if there is no such device.
 
     Examples:
         >>> inferencer = FewShotInferencer(weights='work_dirs/fmmp_synth/epoch_9.pth')
@@ -70,6 +71,7 @@ class FewShotInferencer(KeypointInferencer):
         show_progress: bool = False,
         allow_pickle: bool = False,
     ) -> None:
+        device = find_device(device)
         self.cfg, loaded = load_few_shot_model(model, weights, allow_pickle)
         self.builder = EpisodeBuilder(self.cfg)
         super().__init__(

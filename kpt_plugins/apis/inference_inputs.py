@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import glob
+import os
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -24,7 +25,6 @@ IMAGE_SUFFIXES = frozenset('.bmp .gif .jpeg .jpg .jp2 .pgm .png .ppm .tif .tiff 
 VIDEO_SUFFIXES = frozenset('.avi .m4v .mkv .mov .mp4 .mpeg .mpg .webm .wmv'.split())
 
 Input = str | Path | np.ndarray
-Inputs = Input | Sequence[Input]
 
 
 @dataclass(frozen=True)
@@ -75,16 +75,20 @@ class Source:
             yield Frame(self.name, load_image(self.data, self.name))
 
 
+Inputs = Input | Source | Sequence[Input | Source]
+
+
 def find_sources(inputs: Inputs) -> list[Source]:
     """The files, cameras and arrays that are meant by an input.
 
     Args:
         inputs: An image ``array (H, W)``, ``(H, W, 3)`` or ``(H, W, 4)``, BGR; the path of an image
-            or a video; a folder, of whose images all are taken; a pattern such as
-            ``'photos/**/*.jpg'``; ``'webcam'`` or ``'webcam:1'``; or a list of these.
+            or a video; a folder, of which all images and videos are taken, but not those in folders
+            below it; a pattern such as ``'photos/**/*.jpg'``; ``'webcam'`` or ``'webcam:1'``; a
+            source; or a list of these.
 
     Raises:
-        FileNotFoundError: If a single path does not exist, a folder holds no image, or nothing
+        FileNotFoundError: If a single path does not exist, a folder holds nothing, or nothing
             matches a pattern. A missing file of a list is found when it is read.
         TypeError: If it is something else.
         ValueError: If a list is empty, or a camera has no number.
@@ -96,7 +100,46 @@ def find_sources(inputs: Inputs) -> list[Source]:
     return find_item(inputs)
 
 
-def find_item(item: Input, number: int = 0, alone: bool = True) -> list[Source]:
+def distinct_sources(inputs: Sequence[Input]) -> list[Source]:
+    """The sources of a list of inputs, each file once and under a name of its own.
+
+    Args:
+        inputs: As in :func:`find_sources`. Files are named relative to the innermost folder that
+            holds all of them.
+
+    Raises:
+        As :func:`find_sources`; also if any of the paths does not exist.
+    """
+    found: dict[Path | str, Source] = {}
+    for number, item in enumerate(inputs):
+        for source in find_item(item, number):
+            is_file = isinstance(source.data, Path)
+            found.setdefault(source.data.resolve() if is_file else source.name, source)
+    paths = {key: Path(os.path.abspath(found[key].data)) for key in found if isinstance(key, Path)}
+    root = os.path.commonpath([path.parent for path in paths.values()]) if paths else ''
+    return [
+        replace(source, name=paths[key].relative_to(root).as_posix()) if key in paths else source
+        for key, source in found.items()
+    ]
+
+
+def folder_sources(folder: Path, videos: bool = True) -> list[Source]:
+    """The images, and videos if wanted, in a folder, by name; not those in folders below it.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    suffixes = IMAGE_SUFFIXES | VIDEO_SUFFIXES if videos else IMAGE_SUFFIXES
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes)
+    if not files:
+        raise FileNotFoundError(
+            f'{folder}: the folder holds no image{" or video" * videos} '
+            f'({", ".join(sorted(suffixes))})'
+        )
+    return [Source(path.name, path) for path in files]
+
+
+def find_item(item: Input | Source, number: int = 0, alone: bool = True) -> list[Source]:
     """The sources of one input; see :func:`find_sources`.
 
     Args:
@@ -104,6 +147,8 @@ def find_item(item: Input, number: int = 0, alone: bool = True) -> list[Source]:
         number: Its place, the name of an array.
         alone: Whether a missing file is an error now, and not when it is read.
     """
+    if isinstance(item, Source):
+        return [item]
     if isinstance(item, np.ndarray):
         return [Source(f'{number:06d}', item)]
     if not isinstance(item, (str, Path)):
@@ -118,12 +163,7 @@ def find_item(item: Input, number: int = 0, alone: bool = True) -> list[Source]:
         return [Source(f'webcam_{camera}', int(camera))]
     path = Path(text).expanduser()
     if path.is_dir():
-        files = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
-        if not files:
-            raise FileNotFoundError(
-                f'{path}: the folder holds no image ({", ".join(sorted(IMAGE_SUFFIXES))})'
-            )
-        return [Source(p.name, p) for p in files]
+        return folder_sources(path)
     if path.is_file():
         return [Source(text, path)]
     if glob.has_magic(text):
@@ -212,6 +252,7 @@ def _limit() -> str:
 
 
 def _read_video(name: str, data: Path | int) -> Iterator[Frame]:
+    where = data if isinstance(data, Path) else name
     if isinstance(data, Path) and not data.is_file():
         raise FileNotFoundError(f'{data}: there is no such video')
     video = cv2.VideoCapture(data if isinstance(data, int) else str(data))
@@ -225,7 +266,7 @@ def _read_video(name: str, data: Path | int) -> Iterator[Frame]:
                 cv2.CAP_PROP_FPS,
             )
         )
-        _check_size(name, int(width), int(height))
+        _check_size(str(where), int(width), int(height))
         count = 0
         while True:
             read, image = video.read()
@@ -237,10 +278,10 @@ def _read_video(name: str, data: Path | int) -> Iterator[Frame]:
         video.release()
     if not count:
         what = 'the camera gives no picture' if isinstance(data, int) else 'not a video'
-        raise ValueError(f'{name}: {what}, or of a format that OpenCV cannot decode')
+        raise ValueError(f'{where}: {what}, or of a format that OpenCV cannot decode')
     # the number in the header is an estimate for some formats
     if count < 0.9 * expected - 2:
         raise ValueError(
-            f'{name}: the video ends after {count} frames, expected {int(expected)}; the file is '
+            f'{where}: the video ends after {count} frames, expected {int(expected)}; the file is '
             f'cut short or damaged'
         )

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
-from mmengine.device import get_device
 from mmengine.logging import print_log
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
@@ -20,6 +18,7 @@ from kpt_plugins.annotation_formats import KeypointCategory
 from .inference_inputs import Frame, Inputs
 from .inference_results import ImageResult, PredictedInstance
 from .instance_detector import InstanceDetector
+from .model_loading import find_device
 from .output_files import ResultWriter
 from .query_batches import Query, find_queries, read_batches
 from .support_set import check_boxes
@@ -67,7 +66,7 @@ class KeypointInferencer(ABC):
         nms_thr: float = 0.3,
         show_progress: bool = False,
     ) -> None:
-        self.device = torch.device(device or get_device())
+        self.device = find_device(device)
         self.model = model.to(self.device)
         self.detector = None
         if det_model is not None:

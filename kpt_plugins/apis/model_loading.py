@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
+from mmengine.device import get_device
 from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS, MODELS
 from mmpose.structures import PoseDataSample
@@ -14,6 +15,26 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from .checkpoint import load_checkpoint_safely
+
+
+def find_device(name: str | torch.device | None = None) -> torch.device:
+    """A device that works, to be asked for before a model is loaded.
+
+    Args:
+        name: As in PyTorch; by default a GPU if there is one.
+
+    Raises:
+        ValueError: If PyTorch knows no such device, or finds none on this machine.
+    """
+    try:
+        device = torch.device(name or get_device())
+        torch.empty(0, device=device)
+    except (AssertionError, RuntimeError) as error:
+        raise ValueError(
+            f'device {str(name)!r} cannot be used, PyTorch finds {torch.cuda.device_count()} CUDA '
+            f'devices: {str(error).partition(chr(10))[0]}'
+        ) from error
+    return device
 
 
 def build_model(cfg: Config, init_weights: bool = False) -> nn.Module:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -22,16 +23,31 @@ def require_empty(folder: str | Path, force: bool) -> None:
     """Refuse a folder that has files in it, unless the user insists.
 
     Raises:
-        FileExistsError: Naming a file in it; or if it is a file itself.
+        FileExistsError: Naming a file in it.
+        OSError: As :func:`require_folder`.
     """
     folder = Path(folder).expanduser()
-    if folder.exists() and not folder.is_dir():
-        raise FileExistsError(f'{folder}: a file, expected a folder for the results')
+    require_folder(folder)
     first = min(folder.iterdir(), default=None) if folder.is_dir() else None
     if first is not None and not force:
         raise FileExistsError(
             f'{folder} is not empty, it has {first.name}; choose another folder, or --force'
         )
+
+
+def require_folder(folder: str | Path) -> None:
+    """Refuse a folder that cannot be made or written in, before the work whose results it is for.
+
+    Raises:
+        FileExistsError: If it, or a folder that it is to lie in, is a file.
+        PermissionError: If nothing may be written there.
+    """
+    folder = Path(folder).expanduser().absolute()
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not existing.is_dir():
+        raise FileExistsError(f'{existing}: a file, expected a folder for the results')
+    if not os.access(existing, os.W_OK):
+        raise PermissionError(f'{existing}: you may not write in this folder')
 
 
 class OutputFolder:

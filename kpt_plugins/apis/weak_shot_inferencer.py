@@ -16,7 +16,7 @@ from kpt_plugins.annotation_formats import KeypointCategory
 from .crop_pipeline import CropPipeline
 from .inference_results import PredictedInstance
 from .keypoint_inferencer import Crop, KeypointInferencer
-from .model_loading import predict_items
+from .model_loading import find_device, predict_items
 from .prompt_assignment import load_assignment, name_prompts, names_meta
 from .prompt_categories import named_categories, unnamed_prompts
 from .run_config import find_datasets
@@ -51,7 +51,8 @@ class WeakShotInferencer(KeypointInferencer):
     Raises:
         FileNotFoundError, ValueError: If config, checkpoint or names are missing, damaged, or not
             of a weak-shot model, or they do not fit each other; if there is no such category, or
-            there are several and none is chosen; if ``min_score`` is not 0 to 1.
+            there are several and none is chosen; if ``min_score`` is not 0 to 1; if there is no
+            such device.
 
     Examples:
         >>> inferencer = WeakShotInferencer(weights='deer.pth')
@@ -80,6 +81,7 @@ class WeakShotInferencer(KeypointInferencer):
         if not 0 <= min_score <= 1:
             raise ValueError(f'min_score={min_score}, expected 0 to 1')
         self.min_score = min_score
+        device = find_device(device)
         source, loaded = load_weak_shot_model(model, weights, allow_pickle)
         self.cfg, meta = source.cfg, source.meta
         datasets = find_datasets(self.cfg, 'test_dataloader', 'CategoryPairDataset')

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .model_options import make_inferencer, model_options
+from .model_options import find_supports, make_inferencer, model_options
 
 
 @click.command('autolabel')
@@ -35,7 +35,9 @@ def command(
       cvat.xml            to import in CVAT, with cvat.labels.json for a new task
       label_studio.json   to import in Label Studio, with label_studio.config.xml for a new project
 
-    Images that cannot be read are left out, listed at the end, and make the exit code 1.
+    Images that cannot be read are left out, listed at the end, and make the exit code 1. Ctrl+C
+    ends it with the labels of the images done by then, and the exit code 130. Images in folders
+    below FOLDER are not taken.
 
     \b
     Example:
@@ -44,18 +46,25 @@ def command(
     """
     from pathlib import Path
 
-    from kpt_plugins.apis.autolabel import autolabel, read_boxes, write_labels
+    from kpt_plugins.apis.autolabel import (
+        autolabel,
+        find_images,
+        has_images_below,
+        read_boxes,
+        write_labels,
+    )
     from kpt_plugins.apis.output_files import require_empty
 
     require_empty(out, force)
-    inferencer = make_inferencer(**model)
-    category = inferencer.category.name
-    given = read_boxes(boxes, category, images) if boxes else None
-    labels = autolabel(inferencer, images, given, batch_size)
-    paths = write_labels(labels, Path(out), images)
-    done = [result for result in labels.results if result.error is None]
-    empty = sum(not result.instances for result in done)
-    click.echo(f'{len(labels.cards)} objects in {len(done)} images')
+    supports = find_supports(**model)
+    given = read_boxes(boxes, supports.category.name, images) if boxes else None
+    find_images(images, given)  # what is wrong with them is said before the model is loaded
+    if has_images_below(images):
+        click.echo(f'Images in the folders below {images} are not taken')
+    labels = autolabel(make_inferencer(**model, supports=supports), images, given, batch_size)
+    paths = write_labels(labels, Path(out), images) if labels.done else []
+    empty = sum(not result.instances for result in labels.done)
+    click.echo(f'{len(labels.cards)} objects in {len(labels.done)} images')
     if empty:
         click.echo(f'{empty} of them without an object that the detector finds')
     if labels.no_box:
@@ -67,4 +76,5 @@ def command(
     if labels.failed:
         total = len(labels.results)
         click.echo(f'{len(labels.failed)} of {total} images failed, see above', err=True)
-        raise SystemExit(1)
+    if labels.failed or labels.interrupted:
+        raise SystemExit(130 if labels.interrupted else 1)

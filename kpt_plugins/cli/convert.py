@@ -20,7 +20,7 @@ NAMES = (
 
 
 @click.command('convert')
-@click.argument('source', metavar='IN', type=click.Path(exists=True))
+@click.argument('source', metavar='IN', type=click.Path())
 @click.argument('target', metavar='OUT', type=click.Path())
 @click.option(
     '--from',
@@ -33,12 +33,12 @@ NAMES = (
 )
 @click.option(
     '--images',
-    type=click.Path(exists=True, file_okay=False),
+    type=click.Path(),
     help='Folder of the images, where their sizes are needed or the names in IN lead elsewhere.',
 )
 @click.option(
     '--categories',
-    type=click.Path(exists=True),
+    type=click.Path(),
     help='Annotations in any format (as a rule COCO) whose categories IN has: they say the order '
     'of the keypoints and the links where IN does not (Label Studio, labelme, DeepLabCut, YOLO).',
 )
@@ -62,6 +62,7 @@ def command(
         read_annotations,
         write_annotations,
     )
+    from kpt_plugins.apis.output_files import require_folder
 
     known = read_annotations(categories).categories if categories else None
     annotations = read_annotations(source, source_format, images, known)
@@ -72,6 +73,8 @@ def command(
             f'{existing[0]} exists{f" (and {len(existing) - 1} more)" * (len(existing) > 1)}; '
             f'--force overwrites'
         )
+    for folder in {path.parent for path in outputs}:
+        require_folder(folder)
     write_annotations(annotations, target, target_format, images)
     instances = sum(len(image.instances) for image in annotations.images)
     click.echo(f'{target}: {len(annotations.images)} images, {instances} instances')

@@ -39,12 +39,20 @@ def kpt() -> None:
 
 
 def main() -> None:
-    """Entry point. A user's mistake ends in its message and the exit code 1, without a traceback.
+    """Entry point. A user's mistake ends in its message and the exit code 1, without a traceback;
+    one in the command line itself, as an unknown option, in the exit code 2.
 
     Command modules import what is slow inside their functions.
     """
     try:
         kpt()
-    except (ValueError, FileNotFoundError, FileExistsError, ImportError) as error:
-        click.echo(f'Error: {error}', err=True)
+    except (ValueError, OSError, ImportError) as error:
+        click.echo(f'Error: {_message(error)}', err=True)
         sys.exit(1)
+
+
+def _message(error: Exception) -> str:
+    """Of the system's errors the file and the reason, without their number."""
+    if isinstance(error, OSError) and error.strerror:
+        return ': '.join(str(part) for part in (error.filename, error.strerror) if part)
+    return str(error)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from kpt_plugins.apis.keypoint_inferencer import KeypointInferencer
+    from kpt_plugins.apis.support_set import SupportSet
 
 _MODEL = (
     click.option(
@@ -38,7 +39,12 @@ _WEAK_SHOT = (
     ),
 )
 _OTHERS = (
-    click.option('--category', metavar='NAME', help='Which one, where there are several.'),
+    click.option(
+        '--category',
+        metavar='NAME',
+        help='Which one, where there are several. Supports with NAME.json beside them are of one, '
+        'which is called so.',
+    ),
     click.option(
         '--support-images',
         metavar='DIR',
@@ -97,6 +103,24 @@ def model_options(weak_shot: bool = False) -> Callable:
     return add
 
 
+def find_supports(
+    support: str,
+    category: str | None,
+    support_images: str | None,
+    support_format: str | None,
+    shots: int,
+    **_: Any,
+) -> SupportSet:
+    """The supports of the options, as read without the model.
+
+    Raises:
+        FileNotFoundError, ValueError: What is wrong with them.
+    """
+    from kpt_plugins.apis.support_files import read_supports
+
+    return read_supports(support, category, support_images, support_format, shots)
+
+
 def make_inferencer(
     weights: str,
     model: str | None,
@@ -112,9 +136,13 @@ def make_inferencer(
     allow_pickle: bool,
     prompt_names: str | None = None,
     min_keypoint_score: float | None = None,
+    supports: SupportSet | None = None,
 ) -> KeypointInferencer:
     """The inferencer of the options: with a support the few-shot one, ready to predict, without one
     the weak-shot one.
+
+    Args:
+        supports: Those of :func:`find_supports`, where they have been read already.
 
     Raises:
         FileNotFoundError, ValueError: What is wrong with the supports or the checkpoint.
@@ -143,9 +171,8 @@ def make_inferencer(
             common['min_score'] = min_keypoint_score
         return WeakShotInferencer(category=category, prompt_names=prompt_names, **common)
     from kpt_plugins.apis.few_shot_inferencer import FewShotInferencer
-    from kpt_plugins.apis.support_files import read_supports
 
-    supports = read_supports(support, category, support_images, support_format, shots)
+    supports = supports or find_supports(support, category, support_images, support_format, shots)
     inferencer = FewShotInferencer(**common)
     inferencer.set_support(supports)
     return inferencer

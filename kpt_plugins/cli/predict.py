@@ -9,6 +9,20 @@ import click
 from .model_options import make_inferencer, model_options
 
 
+def _check_box(
+    _: click.Context, __: click.Parameter, box: tuple[float, ...] | None
+) -> tuple[float, ...] | None:
+    if box is not None:
+        from kpt_plugins.apis.inference_inputs import MAX_SIDE
+        from kpt_plugins.apis.support_set import check_boxes
+
+        try:
+            check_boxes(box, MAX_SIDE, MAX_SIDE, 'box')
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from error
+    return box
+
+
 @click.command()
 @click.argument('inputs', nargs=-1, required=True)
 @model_options(weak_shot=True)
@@ -17,6 +31,7 @@ from .model_options import make_inferencer, model_options
     nargs=4,
     type=float,
     metavar='X1 Y1 X2 Y2',
+    callback=_check_box,
     help='Box of the object in every image, in pixels.  [default: the whole image]',
 )
 @click.option(
@@ -32,6 +47,7 @@ from .model_options import make_inferencer, model_options
     help='Keypoints less sure than this are not drawn. The file has all of them.',
 )
 @click.option('--batch-size', type=click.IntRange(1), default=8, show_default=True)
+@click.option('--force', is_flag=True, help='Write into OUT though there are files in it.')
 def command(
     inputs: tuple[str, ...],
     bbox: tuple[float, ...] | None,
@@ -40,14 +56,17 @@ def command(
     draw_bbox: bool,
     kpt_thr: float,
     batch_size: int,
+    force: bool,
     **model: Any,
 ) -> None:
     """Find keypoints in INPUTS, images, videos, folders, patterns or webcam:0: those of annotated
     supports with a few-shot model, without training, or those that a weak-shot model has learned.
 
     Writes OUT/predictions.json, a COCO file with a confidence of every keypoint, and below
-    OUT/visualizations a picture of every image and a video of every video. What cannot be read is
-    left out, listed at the end, and makes the exit code 1.
+    OUT/visualizations a picture of every image and a video of every video. Of folders all images
+    and videos are taken, but not those in folders below. The names in the file are relative to the
+    folder that holds all inputs. What cannot be read is left out, listed at the end, and makes the
+    exit code 1. Ctrl+C ends it with what is done by then, and the exit code 130.
 
     \b
     Examples:
@@ -56,12 +75,15 @@ def command(
     """
     from pathlib import Path
 
+    from kpt_plugins.apis.inference_inputs import distinct_sources
     from kpt_plugins.apis.inference_results import write_coco
+    from kpt_plugins.apis.output_files import require_empty
 
-    inferencer = make_inferencer(**model)
-    stream = inferencer.stream(
-        list(inputs),
-        bbox and [bbox] * len(inputs),
+    require_empty(out, force)
+    sources = distinct_sources(inputs)
+    stream = make_inferencer(**model).stream(
+        sources,
+        bbox and [bbox] * len(sources),
         batch_size=batch_size,
         vis_out_dir='' if no_pictures else Path(out, 'visualizations'),
         draw_bbox=draw_bbox,
@@ -73,10 +95,11 @@ def command(
             results.append(result)
     except KeyboardInterrupt:  # how a camera is stopped
         interrupted = True
-    path = write_coco(Path(out, 'predictions.json'), results)
     failed = [result for result in results if result.error is not None]
+    done = len(results) - len(failed)
     found = sum(len(result.instances) for result in results)
-    click.echo(f'{len(results) - len(failed)} images, {found} objects: {path}')
+    file = write_coco(Path(out, 'predictions.json'), results) if done else 'nothing is written'
+    click.echo(f'{done} images, {found} objects: {file}')
     for result in failed:
         click.echo(f'failed: {result.error}', err=True)
     if failed:

@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 from kpt_plugins.annotation_formats import read_annotations
-from kpt_plugins.apis.autolabel import autolabel, read_boxes, write_labels
+from kpt_plugins.apis.autolabel import (
+    autolabel,
+    find_images,
+    has_images_below,
+    read_boxes,
+    write_labels,
+)
 from kpt_plugins.apis.few_shot_inferencer import FewShotInferencer
 from tests.helpers import coco_file, write_json
 from tests.tiny_matcher import BOX, POINTS, draw_object, shifted, write_matcher
@@ -72,6 +78,22 @@ def test_boxes_say_which_images_are_labelled(inferencer, photos):
     assert [card.name for card in labels.cards] == ['two.png (1)', 'two.png (2)']
     with pytest.raises(ValueError, match='none of its 2 images has a box; .* for three.png'):
         autolabel(inferencer, photos, {'three.png': [BOX]})
+
+
+def test_only_images_of_the_folder_itself(inferencer, photos):
+    (photos / 'clip.mp4').write_bytes(b'no video')
+    assert not has_images_below(photos)
+    (photos / 'below' / 'deep').mkdir(parents=True)
+    (photos / 'below' / 'notes.txt').touch()
+    assert not has_images_below(photos)
+    (photos / 'below' / 'deep' / 'x.JPG').touch()
+    assert has_images_below(photos)
+    sources, no_box = find_images(photos)
+    assert [source.name for source in sources] == ['one.png', 'two.png'] and not no_box
+    assert [result.name for result in autolabel(inferencer, photos).results] == [
+        'one.png',
+        'two.png',
+    ]
 
 
 def test_folders_without_a_label(inferencer, photos, tmp_path):

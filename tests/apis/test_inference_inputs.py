@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from kpt_plugins.apis import inference_inputs
-from kpt_plugins.apis.inference_inputs import find_sources, load_image
+from kpt_plugins.apis.inference_inputs import distinct_sources, find_sources, load_image
 
 
 @pytest.fixture
@@ -120,9 +120,13 @@ class TestFindSources:
         for name in ('b.png', 'A.JPG', 'c.tiff'):
             cv2.imwrite(str(tmp_path / name), picture)
         (tmp_path / 'notes.txt').write_text('')
+        (tmp_path / 'clip.MP4').write_text('')
         (tmp_path / 'more').mkdir()
-        assert [s.name for s in find_sources(tmp_path)] == ['A.JPG', 'b.png', 'c.tiff']
-        with pytest.raises(FileNotFoundError, match='the folder holds no image'):
+        found = find_sources(tmp_path)
+        assert [s.name for s in found] == ['A.JPG', 'b.png', 'c.tiff', 'clip.MP4']
+        assert [s.is_video for s in found] == [False, False, False, True]
+        assert find_sources([found[1], *found[2:]]) == found[1:]
+        with pytest.raises(FileNotFoundError, match='the folder holds no image or video'):
             find_sources(tmp_path / 'more')
 
     def test_patterns(self, tmp_path, picture):
@@ -158,6 +162,40 @@ class TestFindSources:
     def test_mistakes(self, inputs, error, message):
         with pytest.raises(error, match=message):
             find_sources(inputs)
+
+
+class TestDistinctSources:
+    @pytest.fixture
+    def folder(self, tmp_path, picture, monkeypatch):
+        for name in ('a/x.png', 'a/y.png', 'b/x.png', 'b/deep/z.png'):
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(tmp_path / name), picture)
+        monkeypatch.chdir(tmp_path)
+        return tmp_path
+
+    @pytest.mark.parametrize(
+        ('inputs', 'names'),
+        [
+            (['a'], ['x.png', 'y.png']),
+            (['a/y.png'], ['y.png']),
+            (['a', 'b'], ['a/x.png', 'a/y.png', 'b/x.png']),
+            (['a/y.png', 'a', './b/../a/x.png'], ['y.png', 'x.png']),
+            (['b/**/*.png'], ['deep/z.png', 'x.png']),
+            (['webcam', 'a/x.png', 'webcam:0'], ['webcam_0', 'x.png']),
+            (['webcam:1'], ['webcam_1']),
+        ],
+    )
+    def test_names(self, folder, inputs, names):
+        assert [source.name for source in distinct_sources(inputs)] == names
+
+    def test_one_file_by_several_paths(self, folder):
+        (folder / 'link').symlink_to(folder / 'a')
+        found = distinct_sources(['a', folder / 'a', 'link', 'b/x.png'])
+        assert [source.name for source in found] == ['a/x.png', 'a/y.png', 'b/x.png']
+
+    def test_missing_files(self, folder):
+        with pytest.raises(FileNotFoundError, match='gone.png: there is no such image'):
+            distinct_sources(['a', 'gone.png'])
 
 
 class TestVideos:

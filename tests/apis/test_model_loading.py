@@ -3,7 +3,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from kpt_plugins.apis.model_loading import build_dataset, build_model, load_model, predict_items
+from kpt_plugins.apis.model_loading import (
+    build_dataset,
+    build_model,
+    find_device,
+    load_model,
+    predict_items,
+)
 from kpt_plugins.apis.run_config import load_config
 
 TINY = Path(__file__).parents[1] / 'tiny_fmmp.py'
@@ -13,6 +19,17 @@ TINY = Path(__file__).parents[1] / 'tiny_fmmp.py'
 def cfg(tiny_mp100, monkeypatch):
     monkeypatch.setenv('KPT_DATA_ROOT', str(tiny_mp100.parent))
     return load_config(TINY)
+
+
+def test_devices(monkeypatch):
+    assert find_device('cpu') == find_device(torch.device('cpu')) == torch.device('cpu')
+    monkeypatch.setattr('kpt_plugins.apis.model_loading.get_device', lambda: 'cpu')
+    assert find_device() == torch.device('cpu')
+    for name in ('banana', 'cuda:99', 'cuda:x'):
+        with pytest.raises(
+            ValueError, match=rf"device '{name}' cannot be used, PyTorch finds \d+ "
+        ):
+            find_device(name)
 
 
 def test_saved_weights_predict_the_same(cfg, tmp_path):

@@ -7,8 +7,24 @@ import numpy as np
 import pytest
 
 from kpt_plugins.apis.inference_results import ImageResult
-from kpt_plugins.apis.output_files import OutputFolder, ResultWriter
+from kpt_plugins.apis.output_files import OutputFolder, ResultWriter, require_empty, require_folder
 from tests.apis.test_inference_results import CATEGORY, instance
+
+
+def test_folders_for_results(tmp_path, monkeypatch):
+    (tmp_path / 'file').write_text('')
+    require_folder(tmp_path)
+    require_empty(tmp_path / 'new' / 'deep', force=False)
+    with pytest.raises(FileExistsError, match='is not empty, it has file; '):
+        require_empty(tmp_path, force=False)
+    require_empty(tmp_path, force=True)
+    for path in (tmp_path / 'file', tmp_path / 'file' / 'deep' / 'out'):
+        with pytest.raises(FileExistsError, match='file: a file, expected a folder'):
+            require_empty(path, force=True)
+    assert [path.name for path in tmp_path.iterdir()] == ['file']
+    monkeypatch.setattr('os.access', lambda path, mode: False)
+    with pytest.raises(PermissionError, match=f'{tmp_path}: you may not write'):
+        require_folder(tmp_path / 'new')
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,14 @@
 """kpt autolabel, from files to files."""
 
+from itertools import islice
+
 import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from kpt_plugins.annotation_formats import read_annotations
+from kpt_plugins.apis.few_shot_inferencer import FewShotInferencer
 from kpt_plugins.apis.support_files import save_supports
 from kpt_plugins.apis.support_set import SupportSet
 from kpt_plugins.cli.main import kpt
@@ -34,7 +38,8 @@ def folder(tmp_path_factory):
 def label(folder, tmp_path):
     def run(images, **options):
         defaults = dict(weights=folder / 'weights.pth', support=folder / 'category', device='cpu')
-        args = ['autolabel', images, '--out', tmp_path / 'out']
+        defaults |= dict(out=tmp_path / 'out')
+        args = ['autolabel', images]
         for name, value in (defaults | options).items():
             args += [f'--{name}', *([] if value is True else [value])]
         return CliRunner().invoke(kpt, [str(arg) for arg in args])
@@ -71,6 +76,58 @@ def test_boxes(label, folder, tmp_path):
     result = label(folder / 'photos', boxes=boxes)
     assert result.exit_code == 0, result.output
     assert f'1 images of {folder / "photos"} have no box in {boxes}, left out' in result.output
+
+
+def test_subfolders_are_not_taken(label, folder, tmp_path):
+    for name in ('0.png', 'below/deep/1.png'):
+        (tmp_path / 'photos' / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(tmp_path / 'photos' / name), draw_object())
+    (tmp_path / 'photos' / 'clip.mp4').write_bytes(b'no video')
+    result = label(tmp_path / 'photos')
+    assert result.exit_code == 0, result.output
+    assert f'Images in the folders below {tmp_path / "photos"} are not taken' in result.output
+    assert '1 objects in 1 images' in result.output
+    assert 'are not taken' not in label(folder / 'photos', force=True).output
+
+
+@pytest.mark.parametrize('number', [0, 1])
+def test_stopped_by_the_user_keeps_what_is_done(label, folder, tmp_path, monkeypatch, number):
+    def stop(self, *args, **options):
+        yield from islice(original(self, *args, **options), number)
+        raise KeyboardInterrupt
+
+    original = FewShotInferencer.stream
+    monkeypatch.setattr(FewShotInferencer, 'stream', stop)
+    result = label(folder / 'photos')
+    assert result.exit_code == 130
+    assert f'{number} objects in {number} images' in result.output
+    if number:
+        assert {path.name for path in (tmp_path / 'out').iterdir()} == FILES
+        found = read_annotations(tmp_path / 'out' / 'annotations.json')
+        assert [image.file_name for image in found.images] == ['0.png']
+    else:
+        assert not (tmp_path / 'out').exists()
+
+
+def test_mistakes_are_found_before_the_model_is_loaded(label, folder, tmp_path, monkeypatch):
+    def load(*args, **kwargs):
+        raise AssertionError('the model is loaded')
+
+    monkeypatch.setattr('kpt_plugins.apis.few_shot_inferencer.load_few_shot_model', load)
+    content = coco_file(num_images=1)
+    content['images'][0]['file_name'] = 'other.png'
+    other = write_json(tmp_path / 'other.json', content)
+    for images, options, error, message in (
+        (tmp_path / 'gone', {}, FileNotFoundError, 'gone: there is no such folder of images'),
+        (folder, {}, FileNotFoundError, 'the folder holds no image ('),
+        (folder / 'photos', dict(boxes='gone.json'), FileNotFoundError, 'gone.json'),
+        (folder / 'photos', dict(boxes=other), ValueError, 'none of its 2 images has a box'),
+        (folder / 'photos', dict(device='banana'), ValueError, "device 'banana' cannot be used"),
+        (folder / 'photos', dict(out=other), FileExistsError, 'other.json: a file, expected a f'),
+    ):
+        result = label(images, **options)
+        assert isinstance(result.exception, error) and message in str(result.exception)
+    assert not (tmp_path / 'out').exists()
 
 
 def test_mistakes_leave_nothing_behind(label, folder, tmp_path):

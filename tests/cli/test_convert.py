@@ -38,10 +38,32 @@ def test_existing_files_stay(tmp_path):
     assert_same(read_annotations(tmp_path / 'out.json'), sample())
 
 
-@pytest.mark.parametrize('wrong', [['--to', 'pdf'], ['--to', 'coco', '--images', 'nowhere'], []])
+@pytest.mark.parametrize('wrong', [['--to', 'pdf'], []])
 def test_usage(tmp_path, wrong):
     (tmp_path / 'in.json').write_text('{}')
     assert convert(tmp_path / 'in.json', tmp_path / 'out.json', *wrong).exit_code == 2
+
+
+@pytest.mark.parametrize('option', ['IN', '--images', '--categories'])
+def test_missing_files(tmp_path, option):
+    write_annotations(sample(), tmp_path / 'in.json', 'coco')
+    source = tmp_path / ('nowhere' if option == 'IN' else 'in.json')
+    extra = [] if option == 'IN' else [option, tmp_path / 'nowhere']
+    result = convert(source, tmp_path / 'out.json', '--to', 'coco', *extra)
+    assert isinstance(result.exception, FileNotFoundError)
+    assert f'{tmp_path / "nowhere"}: there is no such' in str(result.exception)
+    assert not (tmp_path / 'out.json').exists()
+
+
+@pytest.mark.parametrize('out', ['in.json/x.json', 'in.json/deep/x.json'])
+def test_a_file_where_a_folder_is_expected(tmp_path, out):
+    write_annotations(sample(), tmp_path / 'in.json', 'coco')
+    result = convert(tmp_path / 'in.json', tmp_path / out, '--to', 'coco', '--force')
+    assert isinstance(result.exception, FileExistsError)
+    assert (
+        str(result.exception)
+        == f'{tmp_path / "in.json"}: a file, expected a folder for the results'
+    )
 
 
 def test_says_what_is_lost_and_restores_it(tmp_path):

@@ -26,13 +26,22 @@ def test_help_needs_nothing_slow():
     assert result.returncode == 0 and 'Usage' in result.stdout
 
 
-@pytest.mark.parametrize('error', [ValueError, FileNotFoundError, ImportError])
-def test_mistakes_end_in_a_message(monkeypatch, capsys, error):
+@pytest.mark.parametrize(
+    ('error', 'message'),
+    [
+        (ValueError('file x, field y'), 'file x, field y'),
+        (FileNotFoundError('file x, field y'), 'file x, field y'),
+        (ImportError('file x, field y'), 'file x, field y'),
+        (NotADirectoryError(20, 'Not a directory', 'a/b'), 'a/b: Not a directory'),
+        (OSError(28, 'No space left on device'), 'No space left on device'),
+    ],
+)
+def test_mistakes_end_in_a_message(monkeypatch, capsys, error, message):
     @click.command()
     def broken() -> None:
-        raise error('file x, field y')
+        raise error
 
     monkeypatch.setattr(main, 'kpt', lambda: broken([], standalone_mode=False))
     with pytest.raises(SystemExit) as exit:
         main.main()
-    assert exit.value.code == 1 and 'Error: file x, field y' in capsys.readouterr().err
+    assert exit.value.code == 1 and capsys.readouterr().err == f'Error: {message}\n'

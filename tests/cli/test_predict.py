@@ -42,13 +42,33 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
+def no_model(monkeypatch):
+    """Nothing may load a model."""
+
+    def load(*args, **kwargs):
+        raise AssertionError('the model is loaded')
+
+    monkeypatch.setattr('kpt_plugins.apis.few_shot_inferencer.load_few_shot_model', load)
+
+
+def write_clip(path, num_frames):
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), 10, SIZE)
+    for step in range(num_frames):
+        video.write(draw_object((4 * step, 0)))
+    video.release()
+    return path
+
+
+@pytest.fixture
 def predict(folder, tmp_path):
     def run(*inputs, **options):
         defaults = dict(weights=folder / 'weights.pth', support=folder / 'category', device='cpu')
-        args = ['predict', *inputs, '--out', tmp_path / 'out', '--bbox', *BOX]
+        defaults |= dict(out=tmp_path / 'out', bbox=BOX)
+        args = ['predict', *inputs]
         for name, value in (defaults | options).items():
             if value is not None:
-                args += [f'--{name.replace("_", "-")}', *([] if value is True else [value])]
+                values = value if isinstance(value, (list, tuple)) else [value]
+                args += [f'--{name.replace("_", "-")}', *([] if value is True else values)]
         return CliRunner().invoke(kpt, [str(arg) for arg in args])
 
     return run
@@ -66,27 +86,68 @@ def test_a_folder(predict, folder, tmp_path):
     assert names == {'one.jpg', 'two.jpg'}
 
 
+def test_videos_of_a_folder_too(predict, folder, tmp_path):
+    (tmp_path / 'more' / 'below').mkdir(parents=True)
+    for name in ('a.png', 'below/b.png'):
+        cv2.imwrite(str(tmp_path / 'more' / name), draw_object())
+    write_clip(tmp_path / 'more' / 'clip.avi', 2)
+    result = predict(tmp_path / 'more')
+    assert result.exit_code == 0, result.output
+    found = read_annotations(tmp_path / 'out' / 'predictions.json')
+    names = [image.file_name for image in found.images]
+    assert names == ['a.png', 'clip.avi/000000.jpg', 'clip.avi/000001.jpg']
+
+
+def test_every_file_once_under_a_name_of_its_own(predict, folder, tmp_path):
+    for name in ('a', 'b'):
+        (tmp_path / name).mkdir()
+        cv2.imwrite(str(tmp_path / name / 'x.png'), draw_object())
+    result = predict(tmp_path / 'a' / 'x.png', tmp_path / 'a', tmp_path / 'b', no_pictures=True)
+    assert result.exit_code == 0, result.output
+    found = read_annotations(tmp_path / 'out' / 'predictions.json')
+    assert [image.file_name for image in found.images] == ['a/x.png', 'b/x.png']
+
+
+def test_results_of_an_earlier_run_stay(predict, folder, tmp_path, no_model):
+    (tmp_path / 'out').mkdir()
+    path = tmp_path / 'out' / 'predictions.json'
+    path.write_text('earlier')
+    result = predict(folder / 'photos')
+    assert result.exit_code == 1
+    assert 'out is not empty, it has predictions.json; ' in str(result.exception)
+    assert path.read_text() == 'earlier'
+
+
+def test_nothing_is_written_where_nothing_was_predicted(predict, folder, tmp_path):
+    (tmp_path / 'out').mkdir()
+    path = tmp_path / 'out' / 'predictions.json'
+    path.write_text('earlier')
+    bad = tmp_path / 'bad.png'
+    bad.write_bytes(b'no picture')
+    result = predict(bad, force=True)
+    assert result.exit_code == 1
+    assert '0 images, 0 objects: nothing is written' in result.output
+    assert '1 of 1 inputs failed' in result.output and path.read_text() == 'earlier'
+    assert predict(folder / 'photos', force=True).exit_code == 0
+    assert len(json.loads(path.read_text())['images']) == 2
+
+
 def test_the_rest_is_done_when_some_fail(predict, folder, tmp_path):
     bad = tmp_path / 'bad.jpg'
     bad.write_bytes(b'\xff\xd8\xff no picture')
     clip = tmp_path / 'bad.mp4'
     clip.write_bytes(b'no video')
-    result = predict(bad, folder / 'photos', tmp_path / 'gone.png', clip)
+    result = predict(bad, folder / 'photos', clip)
     assert result.exit_code == 1
-    assert '3 of 5 inputs failed' in result.output
-    for name in ('bad.jpg', 'gone.png', 'bad.mp4'):
+    assert '2 of 4 inputs failed' in result.output
+    for name in ('bad.jpg', 'bad.mp4'):
         assert f'failed: {tmp_path / name}' in result.output
     data = json.loads((tmp_path / 'out' / 'predictions.json').read_text())
     assert len(data['images']) == len(data['annotations']) == 2
 
 
 def test_video_without_pictures(predict, tmp_path):
-    path = tmp_path / 'clip.avi'
-    video = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), 10, SIZE)
-    for step in range(3):
-        video.write(draw_object((4 * step, 0)))
-    video.release()
-    result = predict(path, no_pictures=True)
+    result = predict(write_clip(tmp_path / 'clip.avi', 3), no_pictures=True)
     assert result.exit_code == 0, result.output
     data = json.loads((tmp_path / 'out' / 'predictions.json').read_text())
     assert [image['frame_id'] for image in data['images']] == [0, 1, 2]
@@ -107,6 +168,39 @@ def test_mistakes_that_leave_nothing_to_do(predict, folder, tmp_path, options, m
     assert not (tmp_path / 'out').exists()
 
 
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (dict(device='banana'), "device 'banana' cannot be used"),
+        (dict(device='cuda:99'), "device 'cuda:99' cannot be used"),
+        (dict(out='a.png'), 'a.png: a file, expected a folder'),
+        (dict(out='a.png/deep/out'), 'a.png: a file, expected a folder'),
+        (dict(support='gone'), 'gone: there is no such file or folder of supports'),
+    ],
+)
+def test_mistakes_are_found_before_the_model_is_loaded(
+    predict, folder, tmp_path, monkeypatch, no_model, options, message
+):
+    monkeypatch.chdir(tmp_path)
+    cv2.imwrite('a.png', draw_object())
+    result = predict('a.png', **options)
+    assert isinstance(result.exception, (OSError, ValueError)), result.exception
+    assert message in str(result.exception)
+    assert [path.name for path in tmp_path.iterdir()] == ['a.png']
+
+
+def test_missing_inputs_are_found_before_the_model_is_loaded(predict, folder, no_model):
+    result = predict(folder / 'photos', 'gone.png')
+    assert isinstance(result.exception, FileNotFoundError)
+    assert 'gone.png: there is no such image, video or folder' in str(result.exception)
+
+
+@pytest.mark.parametrize('box', [[9, 9, 5, 20], [0, 5, 9, 5], [0, 0, 9, 'nan'], [-9, -9, -1, -1]])
+def test_a_wrong_box_is_a_usage_error(predict, folder, no_model, box):
+    result = predict(folder / 'photos', bbox=box)
+    assert result.exit_code == 2 and "Invalid value for '--bbox': box (" in result.output
+
+
 def test_weak_shot_model_with_names(predict, folder, tmp_path):
     weights = folder / 'named.pth'
     result = predict(folder / 'photos', weights=weights, support=None, category='elk')
@@ -115,12 +209,12 @@ def test_weak_shot_model_with_names(predict, folder, tmp_path):
     (category,) = found.categories
     assert (category.name, category.keypoint_names) == ('elk', ['nose', 'tail'])
     assert category.skeleton == [(0, 1)] and len(found.images) == 2
-    result = predict(folder / 'photos', weights=weights, support=None)
+    result = predict(folder / 'photos', weights=weights, support=None, force=True)
     assert result.exit_code == 1 and 'expected one of elk, hare' in str(result.exception)
 
 
 def test_weak_shot_model_without_names(predict, folder, tmp_path):
-    options = dict(weights=folder / 'unnamed.pth', support=None, no_pictures=True)
+    options = dict(weights=folder / 'unnamed.pth', support=None, no_pictures=True, force=True)
     points = {}
     for score in (0, 1):
         result = predict(folder / 'photos', min_keypoint_score=score, **options)
