@@ -42,8 +42,8 @@ _OTHERS = (
     click.option(
         '--category',
         metavar='NAME',
-        help='Which one, where there are several. Supports with NAME.json beside them are of one, '
-        'which is called so.',
+        help='Which one, where there are several; supports with NAME.json beside them have one '
+        'category, which gets this name.',
     ),
     click.option(
         '--support-images',
