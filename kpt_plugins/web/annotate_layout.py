@@ -6,7 +6,8 @@ from dataclasses import dataclass, fields
 
 import gradio as gr
 
-from .annotation import MAX_NAME_LENGTH, MAX_PHOTOS
+from .annotation import MAX_NAME_LENGTH, MAX_PHOTOS, Annotation
+from .texts import link_list, message, prompt
 from .uploads import PHOTO_SUFFIXES
 
 _MODES = [
@@ -68,7 +69,8 @@ def build_box_text(elem_id: str) -> gr.Textbox:
 
 
 def build_annotate_parts() -> AnnotateParts:
-    """Make them within the present Gradio context."""
+    """Make them within the present Gradio context, as an empty annotation shows them."""
+    empty = Annotation()
     gr.HTML('<h2>1. Show which keypoints</h2>')
     parts = {}
     with gr.Row(equal_height=False):
@@ -81,7 +83,7 @@ def build_annotate_parts() -> AnnotateParts:
                 elem_id='kpt-photos',
             )
             parts['photo'] = gr.Radio([], label='Photo', visible=False, elem_id='kpt-photo')
-            parts['message'] = gr.HTML(elem_id='kpt-prompt')
+            parts['message'] = gr.HTML(message(prompt(empty)), elem_id='kpt-prompt')
             parts['picture'] = gr.Image(
                 label='Photo with keypoints',
                 alt_text='The photo with the keypoints placed so far',
@@ -98,7 +100,7 @@ def build_annotate_parts() -> AnnotateParts:
                     parts['whole'] = gr.Button('Remove the box', size='sm', min_width=90)
                     parts['remove_photo'] = gr.Button('Remove this photo', size='sm', min_width=90)
         with gr.Column(scale=2, min_width=320):
-            parts['mode'] = gr.Radio(_MODES, value='add', label='A click on the photo does')
+            parts['mode'] = gr.Radio(_MODES, value=empty.mode, label='A click on the photo does')
             with gr.Row():
                 parts['undo'] = gr.Button('Undo', size='sm', min_width=90)
                 parts['new'] = gr.Button('New keypoint', size='sm', min_width=90)
@@ -115,10 +117,13 @@ def build_annotate_parts() -> AnnotateParts:
                 parts['delete'] = gr.Button('Delete it', size='sm', min_width=90)
             parts['link_to'] = gr.Dropdown([], label='Link it with', elem_id='kpt-link-to')
             parts['link'] = gr.Button('Link, or part if linked', size='sm')
-            parts['links'] = gr.HTML(elem_id='kpt-links')
+            parts['links'] = gr.HTML(message(link_list(empty)), elem_id='kpt-links')
             with gr.Accordion('Save or load a category', open=False):
                 parts['category'] = gr.Textbox(
-                    label='Name of the category', max_length=MAX_NAME_LENGTH, max_lines=1
+                    empty.category,
+                    label='Name of the category',
+                    max_length=MAX_NAME_LENGTH,
+                    max_lines=1,
                 )
                 parts['save'] = gr.Button('Save it as a file', size='sm')
                 parts['download'] = gr.DownloadButton(visible=False, elem_id='kpt-category-file')

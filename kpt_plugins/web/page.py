@@ -8,7 +8,7 @@ import gradio as gr
 
 from kpt_plugins.apis.few_shot_inferencer import FewShotInferencer
 
-from .annotate_events import show, wire_annotate_parts
+from .annotate_events import wire_annotate_parts
 from .annotate_layout import build_annotate_parts
 from .result_panel import build_result_parts, wire_result_parts
 from .session import Session
@@ -33,7 +33,6 @@ def build_page(inferencer: FewShotInferencer, folder: Path) -> gr.Blocks:
         annotate, result = build_annotate_parts(), build_result_parts()
         wire_annotate_parts(annotate, state)
         wire_result_parts(result, state, inferencer)
-        page.load(show, [state], annotate.shown(), show_progress='hidden', api_visibility='private')
     page.queue(max_size=30)
     return page
 
