@@ -199,11 +199,24 @@ def _check_heatmaps(model: nn.Module, cfg: Config) -> None:
         )
 
 
+def _unwrap(dataset: dict) -> dict:
+    """The first config inside wrappers (RepeatDataset, ConcatDataset) that says what it holds."""
+    while 'metainfo' not in dataset:
+        inner = dataset.get('dataset') or next(iter(dataset.get('datasets') or ()), None)
+        if inner is None:
+            break
+        dataset = inner
+    return dataset
+
+
 def _metainfo(cfg: Config, config: str | Path) -> dict:
     """Parsed and checked metainfo of the training data."""
     where = f'{config}: train_dataloader.dataset.metainfo'
+    dataset = _unwrap((cfg.get('train_dataloader') or {}).get('dataset') or {})
     try:
-        info = dataset_meta_from_config(cfg, dataset_mode='train')
+        info = dataset_meta_from_config(
+            Config(dict(train_dataloader=dict(dataset=dataset))), dataset_mode='train'
+        )
     except (AssertionError, LookupError, OSError, TypeError, ValueError) as error:
         raise ValueError(f'{where} is malformed: {type(error).__name__}: {error}') from error
     if info is None:

@@ -93,6 +93,16 @@ class TestMetainfo:
     def test_none(self, root, tmp_path):
         refused(root, tmp_path, 'has no metainfo', lambda cfg: cfg.pop('train_dataloader'))
 
+    @pytest.mark.parametrize('wrapper', ['RepeatDataset', 'ConcatDataset'])
+    def test_of_a_wrapped_dataset(self, root, tmp_path, wrapper):
+        def change(cfg):
+            inner = cfg.train_dataloader.dataset
+            parts = dict(datasets=[inner]) if wrapper == 'ConcatDataset' else dict(dataset=inner)
+            cfg.train_dataloader.dataset = dict(type=wrapper, **parts)
+
+        _, info = old_detector(changed(root, tmp_path, change))
+        assert info['keypoint_id2name'] == old_detector(root / 'old.py')[1]['keypoint_id2name']
+
     @pytest.mark.parametrize('part', ['keypoint_info', 'swap', 'link'])
     def test_malformed(self, root, tmp_path, part):
         def change(cfg):
