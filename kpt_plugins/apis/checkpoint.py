@@ -63,7 +63,9 @@ def load_checkpoint_safely(
         checkpoint = torch.load(path, map_location=map_location, weights_only=not allow_pickle)
     except UnpicklingError as error:
         if 'Unsupported operand' in str(error):
-            raise ValueError(f'{path} is no checkpoint of PyTorch, or damaged') from error
+            raise ValueError(
+                f'checkpoint {path} is not in the format of PyTorch, or damaged'
+            ) from error
         reason = re.search(r'Unsupported \w+: \w+ ([\w.]+)', str(error))
         raise ValueError(
             f'checkpoint {path} is damaged or holds Python objects besides weights, which could '
