@@ -108,11 +108,12 @@ def distinct_sources(inputs: Sequence[Input]) -> list[Source]:
             holds all of them.
 
     Raises:
-        As :func:`find_sources`; also if any of the paths does not exist.
+        As :func:`find_sources`.
     """
+    alone = len(inputs) == 1
     found: dict[Path | str, Source] = {}
     for number, item in enumerate(inputs):
-        for source in find_item(item, number):
+        for source in find_item(item, number, alone):
             is_file = isinstance(source.data, Path)
             found.setdefault(source.data.resolve() if is_file else source.name, source)
     paths = {key: Path(os.path.abspath(found[key].data)) for key in found if isinstance(key, Path)}

@@ -203,7 +203,7 @@ def _from_sidecars(
                 continue
             first, where = shared.setdefault(field, (value, path))
             if first != value:
-                raise ValueError(f'{path}: {field} differs from that in {where}')
+                raise ValueError(f'{path}: {field}: {value}, expected {first} as in {where}')
     supports = [
         _support(str(path), load_image(image), content)
         for image, path, content in sidecars[:num_shots]

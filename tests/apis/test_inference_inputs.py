@@ -195,7 +195,10 @@ class TestDistinctSources:
 
     def test_missing_files(self, folder):
         with pytest.raises(FileNotFoundError, match='gone.png: there is no such image'):
-            distinct_sources(['a', 'gone.png'])
+            distinct_sources(['gone.png'])
+        *_, missing = distinct_sources(['a', 'gone.png'])  # found when it is read
+        with pytest.raises(FileNotFoundError, match='gone.png'):
+            list(missing.frames())
 
 
 class TestVideos:

@@ -137,10 +137,10 @@ def test_the_rest_is_done_when_some_fail(predict, folder, tmp_path):
     bad.write_bytes(b'\xff\xd8\xff no picture')
     clip = tmp_path / 'bad.mp4'
     clip.write_bytes(b'no video')
-    result = predict(bad, folder / 'photos', clip)
+    result = predict(bad, folder / 'photos', tmp_path / 'gone.png', clip)
     assert result.exit_code == 1
-    assert '2 of 4 inputs failed' in result.output
-    for name in ('bad.jpg', 'bad.mp4'):
+    assert '3 of 5 inputs failed' in result.output
+    for name in ('bad.jpg', 'gone.png', 'bad.mp4'):
         assert f'failed: {tmp_path / name}' in result.output
     data = json.loads((tmp_path / 'out' / 'predictions.json').read_text())
     assert len(data['images']) == len(data['annotations']) == 2
@@ -189,8 +189,8 @@ def test_mistakes_are_found_before_the_model_is_loaded(
     assert [path.name for path in tmp_path.iterdir()] == ['a.png']
 
 
-def test_missing_inputs_are_found_before_the_model_is_loaded(predict, folder, no_model):
-    result = predict(folder / 'photos', 'gone.png')
+def test_a_missing_input_alone_is_found_before_the_model_is_loaded(predict, no_model):
+    result = predict('gone.png')
     assert isinstance(result.exception, FileNotFoundError)
     assert 'gone.png: there is no such image, video or folder' in str(result.exception)
 
