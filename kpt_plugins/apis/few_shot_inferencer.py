@@ -7,20 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from mmengine.config import Config
 from mmpose.registry import INFERENCERS
 from mmpose.structures import PoseDataSample
-from torch import Tensor
+from torch import Tensor, nn
 
 from kpt_plugins.annotation_formats import KeypointCategory
 from kpt_plugins.models.pose_estimators.few_shot_pose_estimator import to_image
 
 from .episode_builder import EpisodeBuilder
-from .few_shot_model import load_few_shot_model
 from .inference_inputs import Input
 from .inference_results import PredictedInstance
 from .keypoint_inferencer import Crop, KeypointInferencer
-from .model_loading import find_device
+from .model_source import ModelSource
+from .prediction_models import build_few_shot_model
 from .support_files import read_supports
 from .support_set import SupportSet
 
@@ -32,23 +31,8 @@ class FewShotInferencer(KeypointInferencer):
     The supports are encoded once, by :meth:`set_support`; then any number of images is predicted.
     Crops, padding and references are those of the config's test pipeline.
 
-    Args:
-        model: Config file, name of a shipped config, or the config itself; by default the one in
-            the checkpoint.
-        weights: Checkpoint file. Without it, ``model`` is needed and its weights are random.
-        device: As in PyTorch, by default a GPU if there is one.
-        det_model: Config file or model-zoo name of an MMDetection model, which finds the objects
-            where no box is given. Without it that is the whole image.
-        det_weights: The detector's checkpoint, by default the model zoo's.
-        det_cat_ids: Indices of the detector's classes to keep, by default all.
-        bbox_thr: Least score of a detected box.
-        nms_thr: Of two detected boxes with a higher overlap the less sure one is dropped.
-        show_progress: Show a progress bar.
-        allow_pickle: Read a checkpoint with arbitrary Python objects, of an author whom you trust.
-
-    Raises:
-        FileNotFoundError, ValueError: If config or checkpoint is missing, damaged, or not of a
-            few-shot model, or they do not fit each other; if there is no such device.
+    Arguments and errors are those of
+    :class:`~kpt_plugins.apis.keypoint_inferencer.KeypointInferencer`; the model is a few-shot one.
 
     Examples:
         >>> inferencer = FewShotInferencer(weights='work_dirs/fmmp_synth/epoch_9.pth')
@@ -58,27 +42,8 @@ class FewShotInferencer(KeypointInferencer):
         ...     print(result.name, result.instances[0].keypoints, result.instances[0].scores)
     """
 
-    def __init__(
-        self,
-        model: str | Path | Config | dict | None = None,
-        weights: str | Path | None = None,
-        device: str | None = None,
-        det_model: str | Path | None = None,
-        det_weights: str | Path | None = None,
-        det_cat_ids: int | Sequence[int] | None = None,
-        bbox_thr: float = 0.3,
-        nms_thr: float = 0.3,
-        show_progress: bool = False,
-        allow_pickle: bool = False,
-    ) -> None:
-        device = find_device(device)
-        self.cfg, loaded = load_few_shot_model(model, weights, allow_pickle)
-        self.builder = EpisodeBuilder(self.cfg)
-        super().__init__(
-            loaded, device, det_model, det_weights, det_cat_ids, bbox_thr, nms_thr, show_progress
-        )
-        self.support: SupportSet | None = None
-        self._state: object = None
+    support: SupportSet | None = None
+    _state: object = None  # of the encoded supports
 
     @property
     def category(self) -> KeypointCategory:
@@ -144,6 +109,11 @@ class FewShotInferencer(KeypointInferencer):
         if self._state is None:
             return 'there is no support yet: call set_support(images, keypoints) before predict'
         return None
+
+    def _build_model(self, source: ModelSource) -> nn.Module:
+        model = build_few_shot_model(source)
+        self.builder = EpisodeBuilder(source.cfg)
+        return model
 
     def _build_crop(
         self, image: np.ndarray, name: str, bbox: np.ndarray

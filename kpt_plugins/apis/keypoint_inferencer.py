@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from mmengine.config import Config
 from mmengine.logging import print_log
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
@@ -19,6 +20,7 @@ from .inference_inputs import Frame, Inputs
 from .inference_results import ImageResult, PredictedInstance
 from .instance_detector import InstanceDetector
 from .model_loading import find_device
+from .model_source import ModelSource, read_model_source
 from .output_files import ResultWriter
 from .query_batches import Query, find_queries, read_batches
 from .support_set import check_boxes
@@ -41,10 +43,13 @@ class Crop(NamedTuple):
 class KeypointInferencer(ABC):
     """Base of inferencers that find the keypoints of one category at a time.
 
-    A subclass says which (``category``), and how objects are cropped and predicted.
+    A subclass says which (``category``), builds the model, and says how objects are cropped and
+    predicted.
 
     Args:
-        model: In evaluation mode; moved to the device.
+        model: Config file, name of a shipped config, or the config itself; by default the one in
+            the checkpoint.
+        weights: Checkpoint file. Without it, ``model`` is needed and its weights are random.
         device: As in PyTorch, by default a GPU if there is one.
         det_model: Config file or model-zoo name of an MMDetection model, which finds the objects
             where no box is given. Without it that is the whole image.
@@ -53,11 +58,17 @@ class KeypointInferencer(ABC):
         bbox_thr: Least score of a detected box.
         nms_thr: Of two detected boxes with a higher overlap the less sure one is dropped.
         show_progress: Show a progress bar.
+        allow_pickle: Read a checkpoint with arbitrary Python objects, of an author whom you trust.
+
+    Raises:
+        FileNotFoundError, ValueError: If config or checkpoint is missing, damaged, or not of the
+            subclass's kind, or they do not fit each other; if there is no such device.
     """
 
     def __init__(
         self,
-        model: nn.Module,
+        model: str | Path | Config | dict | None = None,
+        weights: str | Path | None = None,
         device: str | None = None,
         det_model: str | Path | None = None,
         det_weights: str | Path | None = None,
@@ -65,9 +76,12 @@ class KeypointInferencer(ABC):
         bbox_thr: float = 0.3,
         nms_thr: float = 0.3,
         show_progress: bool = False,
+        allow_pickle: bool = False,
     ) -> None:
         self.device = find_device(device)
-        self.model = model.to(self.device)
+        source = read_model_source(model, weights, allow_pickle)
+        self.cfg = source.cfg
+        self.model = self._build_model(source).to(self.device)
         self.detector = None
         if det_model is not None:
             self.detector = InstanceDetector(
@@ -79,6 +93,10 @@ class KeypointInferencer(ABC):
     @abstractmethod
     def category(self) -> KeypointCategory:
         """Names and skeleton of the keypoints that are looked for."""
+
+    @abstractmethod
+    def _build_model(self, source: ModelSource) -> nn.Module:
+        """The model on the CPU, in evaluation mode; also sets up what the crops need."""
 
     @abstractmethod
     def _build_crop(

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from mmengine.config import Config
 from mmpose.registry import INFERENCERS
 from mmpose.structures import PoseDataSample
-from torch import Tensor
+from torch import Tensor, nn
 
 from kpt_plugins.annotation_formats import KeypointCategory
 
 from .crop_pipeline import CropPipeline
 from .inference_results import PredictedInstance
 from .keypoint_inferencer import Crop, KeypointInferencer
-from .model_loading import find_device, predict_items
+from .model_loading import predict_items
+from .model_source import ModelSource
+from .prediction_models import build_weak_shot_model
 from .prompt_assignment import load_assignment, name_prompts, names_meta
 from .prompt_categories import named_categories, unnamed_prompts
 from .run_config import find_datasets
-from .weak_shot_model import load_weak_shot_model
 
 _UNNAMED = -1  # the id of a category that has no names
 
@@ -35,12 +36,8 @@ class WeakShotInferencer(KeypointInferencer):
     its prompt's visibility. Crops are those of the config's test pipeline.
 
     Args:
-        model: Config file, name of a shipped config, or the config itself; by default the one in
-            the checkpoint.
-        weights: Checkpoint file. Without it, ``model`` is needed and its weights are random.
-        device, det_model, det_weights, det_cat_ids, bbox_thr, nms_thr, show_progress: As of
-            :class:`~kpt_plugins.apis.keypoint_inferencer.KeypointInferencer`.
-        allow_pickle: Read a checkpoint with arbitrary Python objects, of an author whom you trust.
+        options: Arguments of :class:`~kpt_plugins.apis.keypoint_inferencer.KeypointInferencer`,
+            ``model``, ``weights`` and others.
         category: Name of the category, where there are several; see :meth:`set_category`.
         prompt_names: JSON file of ``tools/fit_prompt_assignment.py``, with the names for a
             checkpoint that has none, or others.
@@ -64,45 +61,36 @@ class WeakShotInferencer(KeypointInferencer):
 
     def __init__(
         self,
-        model: str | Path | Config | dict | None = None,
-        weights: str | Path | None = None,
-        device: str | None = None,
-        det_model: str | Path | None = None,
-        det_weights: str | Path | None = None,
-        det_cat_ids: int | Sequence[int] | None = None,
-        bbox_thr: float = 0.3,
-        nms_thr: float = 0.3,
-        show_progress: bool = False,
-        allow_pickle: bool = False,
+        *options: Any,
         category: str | None = None,
         prompt_names: str | Path | None = None,
         min_score: float = 0.1,
+        **more_options: Any,
     ) -> None:
         if not 0 <= min_score <= 1:
             raise ValueError(f'min_score={min_score}, expected 0 to 1')
-        self.min_score = min_score
-        device = find_device(device)
-        source, loaded = load_weak_shot_model(model, weights, allow_pickle)
-        self.cfg, meta = source.cfg, source.meta
-        datasets = find_datasets(self.cfg, 'test_dataloader', 'CategoryPairDataset')
+        self.min_score, self._prompt_names = min_score, prompt_names
+        super().__init__(*options, **more_options)
+        self.set_category(category)
+
+    def _build_model(self, source: ModelSource) -> nn.Module:
+        model, meta = build_weak_shot_model(source), source.meta
+        datasets = find_datasets(source.cfg, 'test_dataloader', 'CategoryPairDataset')
         if not datasets:
             raise ValueError(
                 f'{source.where}: the config has no CategoryPairDataset in test_dataloader, whose '
                 f'transforms are needed'
             )
         self.pipeline = CropPipeline(datasets[0]['pipeline'])
-        if prompt_names is not None:
-            named = load_assignment(prompt_names)
-            name_prompts(loaded, named)
+        if self._prompt_names is not None:
+            named = load_assignment(self._prompt_names)
+            name_prompts(model, named)
             meta = names_meta(named)
-        self._names_file = str(prompt_names or weights or source.where)
-        self._categories = named_categories(loaded, meta, self._names_file)
+        self._names_file = str(self._prompt_names or source.weights or source.where)
+        self._categories = named_categories(model, meta, self._names_file)
         if not self._categories:
-            self._categories[_UNNAMED] = unnamed_prompts(loaded.head.num_prompts)
-        self.set_category(category)
-        super().__init__(
-            loaded, device, det_model, det_weights, det_cat_ids, bbox_thr, nms_thr, show_progress
-        )
+            self._categories[_UNNAMED] = unnamed_prompts(model.head.num_prompts)
+        return model
 
     @property
     def category(self) -> KeypointCategory:

@@ -3,9 +3,15 @@
 import pytest
 import torch
 
-from kpt_plugins.apis.few_shot_model import load_few_shot_model
+from kpt_plugins.apis.model_source import read_model_source
+from kpt_plugins.apis.prediction_models import build_few_shot_model
 from kpt_plugins.apis.run_config import load_config
 from tests.tiny_matcher import write_matcher
+
+
+def load_few_shot_model(model=None, weights=None):
+    source = read_model_source(model, weights)
+    return source.cfg, build_few_shot_model(source)
 
 
 @pytest.fixture(scope='module')

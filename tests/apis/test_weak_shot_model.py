@@ -4,9 +4,15 @@ import pytest
 import torch
 
 from kpt_plugins.apis.model_loading import build_model
+from kpt_plugins.apis.model_source import read_model_source
+from kpt_plugins.apis.prediction_models import build_weak_shot_model
 from kpt_plugins.apis.run_config import load_config
-from kpt_plugins.apis.weak_shot_model import load_weak_shot_model
 from kpt_plugins.models.pose_estimators.weak_shot_pose_estimator import prediction_state_dict
+
+
+def load_weak_shot_model(model=None, weights=None):
+    source = read_model_source(model, weights)
+    return source, build_weak_shot_model(source)
 
 
 @pytest.mark.parametrize('assigner', ['pair', 'class_ema'])

@@ -113,7 +113,7 @@ def test_mistakes_are_found_before_the_model_is_loaded(label, folder, tmp_path, 
     def load(*args, **kwargs):
         raise AssertionError('the model is loaded')
 
-    monkeypatch.setattr('kpt_plugins.apis.few_shot_inferencer.load_few_shot_model', load)
+    monkeypatch.setattr('kpt_plugins.apis.keypoint_inferencer.read_model_source', load)
     content = coco_file(num_images=1)
     content['images'][0]['file_name'] = 'other.png'
     other = write_json(tmp_path / 'other.json', content)

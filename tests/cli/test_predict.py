@@ -48,7 +48,7 @@ def no_model(monkeypatch):
     def load(*args, **kwargs):
         raise AssertionError('the model is loaded')
 
-    monkeypatch.setattr('kpt_plugins.apis.few_shot_inferencer.load_few_shot_model', load)
+    monkeypatch.setattr('kpt_plugins.apis.keypoint_inferencer.read_model_source', load)
 
 
 def write_clip(path, num_frames):
