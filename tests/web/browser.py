@@ -7,11 +7,18 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.tiny_matcher import SIZE
 
 CHROMIUM = shutil.which('chromium')
+MARKS = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings('ignore:The copy keyword'),  # Gradio's
+    pytest.mark.skipif(CHROMIUM is None, reason='chromium is not installed'),
+]
+"""Of tests that need it."""
 expect.set_options(timeout=60_000)
 
 

@@ -16,11 +16,7 @@ pytest.importorskip('playwright.sync_api')
 from tests.web import browser as steps  # noqa: E402
 from tests.web.browser import button, click_photo, expect, keypoints, screenshot  # noqa: E402
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings('ignore:The copy keyword'),  # Gradio's
-    pytest.mark.skipif(steps.CHROMIUM is None, reason='chromium is not installed'),
-]
+pytestmark = steps.MARKS
 
 
 def write_video(path):
