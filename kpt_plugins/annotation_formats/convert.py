@@ -25,7 +25,7 @@ from . import (
 )
 from .boxes import box_of, outside_image
 from .conform import conform
-from .detect import detect_format
+from .detect import TRIED, detect_format
 from .image_files import relative_name
 from .records import HIDDEN, AnnotatedImage, AnnotationSet, KeypointCategory, KeypointInstance
 
@@ -77,9 +77,19 @@ def read_annotations(
     except (RecursionError, OverflowError) as error:
         raise ValueError(f'{path}: nested too deeply, or a number is too large') from error
     except ValueError as error:
-        if str(path) in str(error):
-            raise
-        raise ValueError(f'{path}: {error}') from error
+        message = str(error) if str(path) in str(error) else f'{path}: {error}'
+        raise ValueError(message + _other_format(path, format)) from error
+
+
+def _other_format(path: Path, format: str | None) -> str:
+    """The end of a message where a file that was to be of one format looks like another."""
+    try:
+        found = detect_format(path)
+    except ValueError:
+        return ''
+    if format in (None, found):
+        return ''
+    return f'. It was read as {format}, but looks like {found}: {TRIED[found]}'
 
 
 def write_annotations(

@@ -6,17 +6,14 @@ from pathlib import Path
 
 import click
 
-NAMES = (
-    'coco',
-    'cvat',
-    'label-studio',
-    'labelme',
-    'deeplabcut',
-    'deeplabcut-h5',
-    'sleap',
-    'yolo',
+from kpt_plugins.annotation_formats import (
+    FORMATS,
+    losses,
+    output_files,
+    read_annotations,
+    write_annotations,
 )
-"""The formats; a copy of those of `annotation_formats`, whose import is slow."""
+from kpt_plugins.apis.output_files import require_folder
 
 
 @click.command('convert')
@@ -25,11 +22,11 @@ NAMES = (
 @click.option(
     '--from',
     'source_format',
-    type=click.Choice(NAMES),
+    type=click.Choice(list(FORMATS)),
     help='Format of IN; told from its content if left out.',
 )
 @click.option(
-    '--to', 'target_format', type=click.Choice(NAMES), required=True, help='Format of OUT.'
+    '--to', 'target_format', type=click.Choice(list(FORMATS)), required=True, help='Format of OUT.'
 )
 @click.option(
     '--images',
@@ -56,14 +53,6 @@ def command(
 
     IN and OUT are files, or folders for labelme and yolo.
     """
-    from kpt_plugins.annotation_formats import (
-        losses,
-        output_files,
-        read_annotations,
-        write_annotations,
-    )
-    from kpt_plugins.apis.output_files import require_folder
-
     known = read_annotations(categories).categories if categories else None
     annotations = read_annotations(source, source_format, images, known)
     outputs = output_files(annotations, target, target_format)

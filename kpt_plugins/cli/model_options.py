@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kpt_plugins.annotation_formats import FORMATS
+
 if TYPE_CHECKING:
     from kpt_plugins.apis.keypoint_inferencer import KeypointInferencer
     from kpt_plugins.apis.support_set import SupportSet
@@ -51,7 +53,9 @@ _OTHERS = (
         help="Folder of the supports' images.  [default: that of the annotations]",
     ),
     click.option(
-        '--support-format', metavar='FORMAT', help='As in `kpt convert`.  [default: found out]'
+        '--support-format',
+        type=click.Choice(list(FORMATS)),
+        help='As in `kpt convert`.  [default: found out]',
     ),
     click.option(
         '--shots',

@@ -1,18 +1,13 @@
 import pytest
 from click.testing import CliRunner
 
-from kpt_plugins.annotation_formats import FORMATS, read_annotations, write_annotations
-from kpt_plugins.cli.convert import NAMES
+from kpt_plugins.annotation_formats import read_annotations, write_annotations
 from kpt_plugins.cli.main import kpt, main
 from tests.annotation_formats.sample import assert_same, sample, without, write_images
 
 
 def convert(*arguments):
     return CliRunner().invoke(kpt, ['convert', *map(str, arguments)])
-
-
-def test_formats_are_those_of_the_package():
-    assert tuple(FORMATS) == NAMES
 
 
 def test_convert(tmp_path):
@@ -23,6 +18,17 @@ def test_convert(tmp_path):
     assert 'cow: 4 keypoints: nose, left ear, right ear, Schwanzspitze ü' in result.output
     assert 'Not in' not in result.output
     assert_same(read_annotations(tmp_path / 'deep' / 'out.json'), sample())
+
+
+def test_wrong_format_is_named(tmp_path):
+    write_annotations(sample(), tmp_path / 'in.json', 'coco')
+    result = convert(
+        tmp_path / 'in.json', tmp_path / 'out.json', '--from', 'labelme', '--to', 'coco'
+    )
+    assert str(result.exception).startswith(f'{tmp_path / "in.json"}: file: imagePath is missing')
+    assert 'read as labelme, but looks like coco: a JSON object with images' in str(
+        result.exception
+    )
 
 
 def test_existing_files_stay(tmp_path):
