@@ -16,6 +16,7 @@ def random_affine(
     zoom: float,
     map_size: tuple[int, int],
     device: torch.device | None = None,
+    generator: torch.Generator | None = None,
 ) -> Tensor:
     """Matrices (number, 2, 3) that lead from a place of the result to one of the image.
 
@@ -28,10 +29,15 @@ def random_affine(
         zoom (float): Largest enlargement, at least 1, the least; drawn on a logarithmic scale.
         map_size (tuple[int, int]): Height and width, for rotations of what is not square.
         device (torch.device | None): Where the matrices lie.
+        generator (torch.Generator | None): Of that device; PyTorch's default one if None.
     """
-    angle = math.radians(rotation) * (2 * torch.rand(number, device=device) - 1)
-    scale = (-math.log(zoom) * torch.rand(number, device=device)).exp()
-    shift = 2 * translation * (2 * torch.rand(number, 2, device=device) - 1)
+
+    def draw(*size: int) -> Tensor:
+        return torch.rand(*size, device=device, generator=generator)
+
+    angle = math.radians(rotation) * (2 * draw(number) - 1)
+    scale = (-math.log(zoom) * draw(number)).exp()
+    shift = 2 * translation * (2 * draw(number, 2) - 1)
     aspect = map_size[0] / map_size[1]
     cos, sin = scale * angle.cos(), scale * angle.sin()
     rows = [cos, -sin * aspect, shift[:, 0], sin / aspect, cos, shift[:, 1]]
@@ -42,6 +48,12 @@ def warp(maps: Tensor, matrices: Tensor) -> Tensor:
     """Maps (B, C, h, w) under matrices (B, 2, 3), zero outside."""
     grid = F.affine_grid(matrices.to(maps), list(maps.shape), align_corners=False)
     return F.grid_sample(maps, grid, align_corners=False)
+
+
+def inverse(matrices: Tensor) -> Tensor:
+    """Matrices (B, 2, 3) of the way back."""
+    last = matrices.new_tensor([0.0, 0.0, 1.0]).expand(len(matrices), 1, 3)
+    return torch.linalg.inv(torch.cat([matrices, last], dim=1))[:, :2]
 
 
 def warp_mask(matrices: Tensor, map_size: tuple[int, int]) -> Tensor:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from kpt_plugins.models.layers.prompt_decoding import Prompts, decode_prompts
 from kpt_plugins.models.layers.prompt_names import PromptNames
 from kpt_plugins.models.layers.prompt_selection import spread_gaussian_prompts
+from kpt_plugins.models.layers.view_average import average_views
 from kpt_plugins.models.losses.distillation import at_least_single
 from kpt_plugins.models.pose_estimators.pair_batch import PairBatch, stack_pairs
 from kpt_plugins.models.pose_estimators.prompts_to_image import prompts_to_image
@@ -80,11 +81,13 @@ class WeakShotPoseEstimator(BasePoseEstimator):
             default about all, by their visibility.
         softargmax (str): ``'local'`` or ``'global'``, see
             :func:`~kpt_plugins.models.layers.prompt_decoding.decode_prompts`.
-        train_cfg, test_cfg, data_preprocessor, init_cfg: As in MMPose.
+        test_cfg (dict | None): ``views`` (int, 1): predictions are of heatmaps averaged over so
+            many views, see :func:`~kpt_plugins.models.layers.view_average.average_views`.
+        train_cfg, data_preprocessor, init_cfg: As in MMPose.
 
     Raises:
-        ValueError: For unknown losses, those whose part of the model is missing, or a sigma that
-            is not positive.
+        ValueError: For unknown losses, those whose part of the model is missing, a sigma that is
+            not positive, or fewer than one view.
     """
 
     def __init__(
@@ -128,6 +131,9 @@ class WeakShotPoseEstimator(BasePoseEstimator):
             part = (BASE_LOSSES | NOVEL_LOSSES)[name]
             if part is not None and getattr(self, part) is None:
                 raise ValueError(f"losses has '{name}', but the model's {part} is None")
+        self.views = (test_cfg or {}).get('views', 1)
+        if self.views < 1:
+            raise ValueError(f'test_cfg.views is {self.views}; expected 1 or more')
         self.sigma = sigma
         self.selection = selection
         self.softargmax = softargmax
@@ -145,6 +151,9 @@ class WeakShotPoseEstimator(BasePoseEstimator):
         """The prompts' heatmaps (B, N, h, w), at least in single precision."""
         maps = self.head(features.fused, features.levels, features.prompt_maps)
         return at_least_single(maps)
+
+    def _prompt_maps(self, inputs: Tensor) -> Tensor:
+        return self.heatmaps(self.extract_feat(inputs))
 
     def decode(self, heatmaps: Tensor) -> Prompts:
         """Points and visibilities of heatmaps (B, N, h, w)."""
@@ -316,7 +325,7 @@ class WeakShotPoseEstimator(BasePoseEstimator):
         ``named_keypoint_scores`` (1, K) are those of its keypoints in order; a keypoint without a
         prompt is NaN with a score of 0.
         """
-        prompts = self.decode(self.heatmaps(self.extract_feat(inputs)))
+        prompts = self.decode(average_views(self._prompt_maps, inputs, self.views))
         for number, sample in enumerate(data_samples):
             names = self.prompt_names.get(sample.metainfo.get('category_id', -1))
             sample.pred_instances = prompts_to_image(

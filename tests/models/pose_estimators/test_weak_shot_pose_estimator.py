@@ -9,6 +9,7 @@ from torch import nn
 
 from kpt_plugins.models.backbones.prompted_features import PromptedFeatures
 from kpt_plugins.models.layers.prompt_selection import spread_gaussian_prompts
+from kpt_plugins.models.layers.view_average import average_views
 from kpt_plugins.models.losses.correspondence_consistency_loss import (
     correspondence_consistency_loss,
 )
@@ -303,6 +304,18 @@ class TestPredict:
             scores = out.heatmaps[number].flatten(1).max(dim=1).values.numpy()
             np.testing.assert_allclose(sample.pred_instances.keypoint_scores[0], scores)
 
+    def test_mean_over_views(self):
+        one, model = build().eval(), build(test_cfg=dict(views=3)).eval()
+        inputs, samples = batch('bn')
+        with torch.no_grad():
+            first = [copy.deepcopy(s.pred_instances) for s in one.predict(inputs, samples)]
+            maps = average_views(lambda x: model(x, None, mode='tensor').heatmaps, inputs, 3)
+            results = model.predict(inputs, samples)
+        for number, sample in enumerate(results):
+            scores = maps[number].flatten(1).max(dim=1).values.numpy()
+            np.testing.assert_allclose(sample.pred_instances.keypoint_scores[0], scores)
+            assert (sample.pred_instances.keypoints != first[number].keypoints).any()
+
     def test_keyness_and_correspondence_do_not_run(self):
         model = build().eval()
         for part in (model.keyness, model.correspondence):
@@ -355,6 +368,7 @@ def test_swap():
     'changes, message',
     [
         (dict(sigma=0), 'sigma is 0'),
+        (dict(test_cfg=dict(views=0)), 'test_cfg.views is 0'),
         (dict(losses=dict(prompts=LOSSES['prompt'])), "losses has 'prompts'; expected some of"),
         (dict(keyness=None), "losses has 'keyness', but the model's keyness is None"),
         (
