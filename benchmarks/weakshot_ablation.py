@@ -2,9 +2,10 @@
 
 For every data set, seed and row (base only; base and one novel loss each: L_NU, L_NC, L_NG; full;
 Oracle, which uses the novel labels) trains by ``tools/train.py``, tests by ``tools/test.py`` and
-probes keyness and correspondence by ``tools/analysis/probe_weakshot.py``. All rows have the same
-epochs, and all but the Oracle the same labelled pairs: base only leaves out the novel images of its
-batches, no base pair. The mean pose is scored on the same test images. Writes
+probes keyness and correspondence by ``tools/analysis/probe_weakshot.py``. All start from one trunk,
+the backbone of the few-shot model of ``make demo``, which is trained here first. All rows have the
+same epochs, and all but the Oracle the same labelled pairs: base only leaves out the novel images
+of its batches, no base pair. The mean pose is scored on the same test images. Writes
 ``benchmarks/results/weakshot_ablation.{md,png,json}``. It can be stopped and started again at any
 moment: finished runs are kept, broken ones resumed.
 
@@ -34,7 +35,7 @@ from fmmp_ablation import claim
 from tool_processes import Processes, at_once, locked, wait_for
 from training_log import training_minutes
 from weakshot_report import write_report
-from weakshot_runs import DATA, ROOT, ROWS, Budget, Run
+from weakshot_runs import DATA, ROOT, ROWS, Budget, Run, Trunk
 
 from kpt_plugins.apis.run_config import load_config
 
@@ -42,7 +43,7 @@ RESULTS = ROOT / 'benchmarks' / 'results' / 'weakshot_ablation'
 SEEDS = (0, 1, 2)
 
 
-def execute(run: Run, processes: Processes) -> None:
+def execute(run: Trunk | Run, processes: Processes) -> None:
     """Do what is left to do of a training, its test and its probes.
 
     Raises:
@@ -56,8 +57,9 @@ def execute(run: Run, processes: Processes) -> None:
 
 
 def execute_all(runs: Sequence[Run], jobs: int) -> list[str]:
-    """Execute runs, several at a time; returns what went wrong."""
+    """Execute the trunk, then runs, several at a time; returns what went wrong."""
     with at_once(jobs) as (pool, processes):
+        pool.submit(execute, runs[0].trunk, processes).result()
         return wait_for({pool.submit(execute, run, processes): run.name for run in runs})
 
 

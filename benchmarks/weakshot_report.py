@@ -200,11 +200,13 @@ def report(results: Mapping[str, Any], figure: str, evidence: str) -> str:
         f'`{results["command"]}` makes this page, the figure and [{evidence}]({evidence}), which '
         'has the scores of every run.',
         f'Every run: {budget["epochs"]} epoch(s) of {budget["pairs"]} pairs, half of them of base '
-        'categories, from scratch, one CPU thread. Base only has the same base pairs in the same '
-        'order and the same number of steps as the others; it does not look at the novel images '
-        'beside them. "+ L_NU", "+ L_NC" and "+ L_NG" have that novel loss alone beside the base '
-        'ones, full has all. The Oracle takes the novel pairs as labelled ones, without novel '
-        'losses. The last checkpoint is tested; nothing is chosen by a validation. The seed '
+        'categories, one CPU thread. All start from one trunk, the backbone of a few-shot model '
+        'that was trained on the base categories of the synthetic set (`make demo`); the rest is '
+        'new. Base only has the same base pairs in the same order and the same number of steps as '
+        'the others; it does not look at the novel images beside them. "+ L_NU", "+ L_NC" and '
+        '"+ L_NG" have that novel loss alone beside the base ones, full has all. The Oracle takes '
+        'the novel pairs as labelled ones, without novel losses. The last checkpoint is tested; '
+        'nothing is chosen by a validation. The seed '
         f'({", ".join(map(str, seeds))}) sets initial weights, pairs and augmentation; which '
         'images are for training and which for testing is the same in all runs.',
         'mAP, mPCK (percent) and L2 (pixels at 256, ridge regression; smaller is better) are of '

@@ -10,9 +10,10 @@ from typing import Any
 
 from coke_runs import ROOT, command, contents, length
 
+from kpt_plugins.apis.run_config import load_config
+
 DATA = {
-    'synth': ROOT / 'configs' / 'weakshot_synth.py',
-    'minicape': ROOT / 'benchmarks' / 'configs' / 'weakshot_minicape.py',
+    name: ROOT / 'benchmarks' / 'configs' / f'weakshot_{name}.py' for name in ('synth', 'minicape')
 }
 REFERENCE = 'base'
 NOVEL_LOSSES = ('equivariance', 'localization', 'consistency', 'guiding')
@@ -55,6 +56,37 @@ class Budget:
 
 
 @dataclass(frozen=True)
+class Trunk:
+    """The few-shot model whose backbone all runs start from: ``make demo``'s.
+
+    It is trained on the base categories of the synthetic set, and knows nothing of the novel ones
+    or of real images.
+    """
+
+    root: Path
+    name = 'trunk'
+    config = ROOT / 'configs' / 'fmmp_synth.py'
+
+    @property
+    def folder(self) -> Path:
+        return self.root / self.name
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder / f'epoch_{load_config(self.config).max_epochs}.pth'
+
+    def steps(self) -> list[tuple[Path, list[str]]]:
+        """What is to be done: the last file that a command leaves, and the command."""
+        start = ('train.py', self.config, '--work-dir', self.folder, '--seed', 0)
+        train = command(*start, '--no-validate', '--resume', options={})
+        return [(self.checkpoint, train)]
+
+    def experiment(self) -> dict[str, Any]:
+        """All that it depends on, as JSON holds it."""
+        return json.loads(json.dumps(dict(name=self.name, base=contents(self.config, {}))))
+
+
+@dataclass(frozen=True)
 class Run:
     """A row trained on a data set with a seed, in a folder of its own."""
 
@@ -82,6 +114,10 @@ class Run:
         return self.folder / f'epoch_{self.budget.epochs}.pth'
 
     @property
+    def trunk(self) -> Trunk:
+        return Trunk(self.root)
+
+    @property
     def scores(self) -> Path:
         return self.folder / 'scores.json'
 
@@ -90,7 +126,9 @@ class Run:
         return self.folder / 'probes.json'
 
     def training_options(self) -> dict[str, Any]:
+        weights = dict(type='Pretrained', checkpoint=self.trunk.checkpoint, prefix='backbone.')
         return {
+            **{f'model.backbone.init_cfg.{key}': value for key, value in weights.items()},
             **length(self.budget.epochs),
             'train_dataloader.dataset.num_pairs': self.budget.pairs,
             # of the pairs drawn; the division into training and test images stays the same
@@ -119,6 +157,7 @@ class Run:
             config=str(self.config.relative_to(ROOT)),
             options=dict(ROWS[self.row].options),
             budget=asdict(self.budget),
+            trunk=self.trunk.experiment(),
             base=contents(self.config, self.training_options()),
         )
         return json.loads(json.dumps(content))

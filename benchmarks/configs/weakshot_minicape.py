@@ -1,6 +1,6 @@
 # Weak-shot on minicape: its seven training categories labelled; lips, sheep and the mouse of the
 # open field unlabelled.
-_base_ = '../../configs/weakshot_synth.py'
+_base_ = 'weakshot_synth.py'
 
 data_root = '{{$KPT_DATA_ROOT:data}}/minicape'
 

@@ -76,7 +76,17 @@ def test_same_budget_and_test_for_all(row, trained):
         assert command[3] == str(checkpoint) == f'nowhere/synth_{row}_seed7/epoch_3.pth'
         assert command[command.index('--out') + 1] == str(file)
         tested = parse(command)
+        tested.model.backbone.init_cfg = cfg.model.backbone.init_cfg  # only training needs it
         assert tested.model == cfg.model and tested.test_dataloader == first.test_dataloader
+
+
+def test_all_start_from_the_backbone_of_the_trunk(trained):
+    ((checkpoint, command),) = runs.Trunk(Path('nowhere')).steps()
+    assert parse(command).train_dataloader.dataset.dataset.ann_file.endswith('synth_train.json')
+    for cfg in trained.values():
+        weights = cfg.model.backbone.init_cfg
+        assert weights == dict(type='Pretrained', checkpoint=str(checkpoint), prefix='backbone.')
+        assert cfg.model.backbone.norm_cfg.type == 'BN' and cfg.model.backbone.norm_eval
 
 
 def test_data_sets(trained):
@@ -106,7 +116,7 @@ def recorded(monkeypatch):
             raise RuntimeError('broken')
         commands.append((name, tool))
         if tool == 'train':
-            (log.parent / 'epoch_3.pth').touch()
+            (log.parent / f'epoch_{9 if name == "trunk" else 3}.pth').touch()
         elif tool == 'test':
             scores = dict(mAP=0.3, mPCK=0.5, L2_px256=12.0)
             pose = {f'{kind}/{k}': v for kind in ('novel', 'base') for k, v in scores.items()}
@@ -132,7 +142,8 @@ def test_runs_are_done_once_and_failures_are_told(recorded, tmp_path):
     with pytest.raises(SystemExit, match='minicape_full_seed0: broken'):
         driver.main(arguments(tmp_path, '--rows', 'base', 'full', '--seeds', '0'))
     names = ('synth_base_seed0', 'synth_full_seed0', 'minicape_base_seed0')
-    assert recorded == [(name, tool) for name in names for tool in tools]
+    all_tools = [(name, tool) for name in names for tool in tools]
+    assert recorded == [('trunk', 'train'), *all_tools]
     content = json.loads((tmp_path / 'table.json').read_text())
     assert [f'{r["data"]}_{r["row"]}_seed{r["seed"]}' for r in content['runs']] == [*names]
     assert content['missing']['minicape_full_seed0'] == 'not trained to the end'
