@@ -13,6 +13,7 @@ base = dict(
 novel = [
     dict(
         type='MP100Dataset',
+        min_visible=0,
         data_root=data_root,
         ann_file=f'annotations/minicape_{subset}.json',
         data_prefix=dict(img='images'),

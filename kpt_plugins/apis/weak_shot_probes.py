@@ -35,10 +35,11 @@ def probe_weak_shot(
 ) -> dict[int, dict[str, float]]:
     """Probes of each category on its test images (weak-shot, section 4.4).
 
-    - ``keyness_sse``: sum of squared differences from the true keyness map, on 64 x 64 cells;
-      only for keyness maps, not for offsets.
     - ``keyness_shift``: distance from the truth in pixels at 256 after keypoints were shifted by
       noise and moved by one keyness step; ``noise_shift``: before the step.
+    - Only for keyness maps, not for offsets: ``true_map_shift``, after a step on the true keyness
+      map, which no model can be expected to beat; ``keyness_sse``, the sum of squared differences
+      from the true map, on 64 x 64 cells; ``empty_sse``, that of a map of zeros.
     - ``transfer_PCK@0.2``, ...: keypoints carried to another image of the category by the nearest
       descriptor, share within a fraction of the box's longest side.
 
@@ -73,7 +74,7 @@ def probe_weak_shot(
         maps, offsets, descriptors = _outputs(model, items, noise, seed, batch_size)
         scores[category_id] = dict(
             is_base=float(pool.is_base),
-            **_probe_keyness(items, maps, offsets, noise, seed),
+            **_probe_keyness(model, items, maps, offsets, noise, seed),
             **_probe_correspondence(items, descriptors, num_pairs, seed),
         )
     return scores
@@ -121,8 +122,14 @@ def _shifted(item: dict, noise: float, seed: int) -> np.ndarray:
     return shifted_points(_labels(item)[0], noise, (seed, item['data_samples'].index))
 
 
+@torch.no_grad()
 def _probe_keyness(
-    items: Sequence[dict], maps: np.ndarray, offsets: list[np.ndarray], noise: float, seed: int
+    model: nn.Module,
+    items: Sequence[dict],
+    maps: np.ndarray,
+    offsets: list[np.ndarray],
+    noise: float,
+    seed: int,
 ) -> dict[str, float]:
     labels = [_labels(item) for item in items]
     points, visible = (np.stack(each) for each in zip(*labels, strict=True))
@@ -132,11 +139,14 @@ def _probe_keyness(
         keyness_shift=mean_shift_px256(moved + np.stack(offsets), points, visible),
     )
     if maps.shape[1] == 1:
-        errors = [
-            keyness_squared_error(own[0], keyness_target(*label, own.shape[-2:]))
-            for own, label in zip(maps, labels, strict=True)
-        ]
+        true = np.stack([keyness_target(*label, maps.shape[-2:], model.sigma) for label in labels])
+        errors = [keyness_squared_error(own[0], t) for own, t in zip(maps, true, strict=True)]
         result['keyness_sse'] = float(np.mean(errors))
+        result['empty_sse'] = float(np.mean([keyness_squared_error(0 * t, t) for t in true]))
+        step = model.keyness.local_offset(
+            torch.from_numpy(true).float()[:, None], torch.from_numpy(moved).float()
+        )
+        result['true_map_shift'] = mean_shift_px256(moved + step.numpy(), points, visible)
     return result
 
 

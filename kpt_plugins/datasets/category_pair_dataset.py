@@ -107,6 +107,7 @@ class CategoryPairDataset(Dataset):
                 raise ValueError(f'CategoryPairDataset: {field}={value}, expected {limits}')
         self.pipeline = Compose([TRANSFORMS.build(transform) for transform in pipeline])
         self.base_ratio = base_ratio
+        self.max_keypoints = max_keypoints
         self.split_seed = split_seed
         self.novel_labels = novel_labels
         self.seed = seed

@@ -116,8 +116,8 @@ def refuse_unlabelled(pools: Sequence[CategoryPool], max_keypoints: int | None) 
         if max_keypoints is not None and pool.group.num_keypoints > max_keypoints:
             raise ValueError(
                 f'category {name} has {pool.group.num_keypoints} keypoints, more than the '
-                f'{max_keypoints} prompts (max_keypoints); raise num_prompts of the config or '
-                f'leave the category out of base_classes'
+                f'{max_keypoints} prompts; raise model.head.num_prompts and max_keypoints of the '
+                f'datasets, or leave the category out of base_classes'
             )
 
 

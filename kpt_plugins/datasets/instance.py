@@ -114,7 +114,7 @@ def read_instance(
     Args:
         annotation: The annotation object.
         image: Its image object.
-        min_visible: Fewest visible keypoints.
+        min_visible: Fewest visible keypoints. With 0 the keypoints may be missing altogether.
 
     Returns:
         The instance and '', or None and why it cannot be used, in words to be counted and logged.
@@ -134,11 +134,12 @@ def read_instance(
     box = clean_box(annotation['bbox'], image['width'], image['height'])
     if box is None:
         return None, 'empty bbox'
-    if annotation.get('keypoints') in (None, []):
+    listed = annotation.get('keypoints')
+    if min_visible and listed in (None, []):
         return None, 'no keypoints'
-    keypoints = parse_keypoints(annotation['keypoints'])
+    keypoints = parse_keypoints([] if listed is None else listed)
     visible = int(keypoints[:, 2].sum())
-    if visible == 0 or annotation.get('num_keypoints') == 0:
+    if min_visible and (visible == 0 or annotation.get('num_keypoints') == 0):
         return None, 'no visible keypoint'
     if visible < min_visible:
         return None, f'fewer than {min_visible} visible keypoints'

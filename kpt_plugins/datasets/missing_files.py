@@ -18,8 +18,8 @@ MP100_HELP = (
 
 OWN_DATA_HELP = (
     'Where data of your own are is told by data_root and, below it, train_ann, val_ann and '
-    'test_ann of the config, to be set with --cfg-options, for example data_root=my_data '
-    'train_ann=annotations/train.json; see docs/data.md.'
+    'test_ann (weak-shot: base_ann) of the config, to be set with --cfg-options, for example '
+    'data_root=my_data train_ann=annotations/train.json; see docs/data.md.'
 )
 
 DATA_HELP = {

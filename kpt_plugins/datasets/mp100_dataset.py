@@ -6,6 +6,7 @@ import logging
 import os.path as osp
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from mmengine.dataset import BaseDataset, force_full_init
@@ -70,7 +71,8 @@ class MP100Dataset(BaseDataset):
             categories are ignored with a warning, so that all subsets can share them.
         skip_missing_images: Leave out instances whose image file is not there, with a count for
             each category in the log, instead of raising an error.
-        min_visible: Fewest visible keypoints of an instance.
+        min_visible: Fewest visible keypoints of an instance. With 0 it may have none at all, as the
+            unlabelled images of weak-shot learning.
         metainfo, filter_cfg, indices, serialize_data, pipeline, test_mode, lazy_init,
             max_refetch: As in MMEngine's `BaseDataset`.
 
@@ -203,6 +205,9 @@ class MP100Dataset(BaseDataset):
             chosen = self._choose_categories(file)
             instances = self._read_instances(file, chosen)  # first: it knows malformed keypoints
             counts = count_keypoints(file.annotations)
+            for category_id, record in chosen.items():  # of categories without a label: as named
+                counts.setdefault(category_id, len(record.get('keypoints') or []))
+            instances = [_of_all_keypoints(i, counts[i.category_id]) for i in instances]
             categories = self._build_categories(file, chosen, counts, instances)
         except ValueError as error:
             raise ValueError(f'{self.ann_file}: {error}') from error
@@ -315,6 +320,13 @@ class MP100Dataset(BaseDataset):
 
     def _log(self, message: str, level: int = logging.INFO) -> None:
         print_log(f'{self.ann_file}: {message}', logger='current', level=level)
+
+
+def _of_all_keypoints(instance: Instance, count: int) -> Instance:
+    """An instance that lists no keypoint with those of its category, none of them visible."""
+    return (
+        instance if len(instance.keypoints) else replace(instance, keypoints=np.zeros((count, 3)))
+    )
 
 
 def _plain(category: Category) -> dict:

@@ -176,11 +176,29 @@ def shuffle_keypoints(content):
         category['skeleton'] = []
 
 
+def hide_keypoints(content):
+    """A third without visible keypoints, a third without any."""
+    for annotation in content['annotations'][::3]:
+        annotation['keypoints'][2::3] = [0] * (len(annotation['keypoints']) // 3)
+        annotation['num_keypoints'] = 0
+    for annotation in content['annotations'][1::3]:
+        annotation['keypoints'] = []
+
+
+def remove_keypoints(content):
+    for annotation in content['annotations']:
+        del annotation['keypoints'], annotation['num_keypoints']
+
+
+NOVEL_CHANGES = (shuffle_keypoints, hide_keypoints, remove_keypoints)
+
+
 class TestLeak:
-    def test_novel_keypoints_do_not_change_one_bit(self, tiny_mp100, tmp_path):
-        changed = rewrite(tiny_mp100, tmp_path / 'data', 'test', shuffle_keypoints)
+    @pytest.mark.parametrize('change', NOVEL_CHANGES)
+    def test_novel_keypoints_do_not_change_one_bit(self, tiny_mp100, tmp_path, change):
+        changed = rewrite(tiny_mp100, tmp_path / 'data', 'test', change)
         # the same path of the images, which is packed too
-        novel = records(changed, 'test')
+        novel = records(changed, 'test', min_visible=0)
         novel['data_prefix'] = dict(img=str(tiny_mp100 / 'images'))
         one, two = pair_dataset(tiny_mp100), pair_dataset(tiny_mp100, novel=novel)
         assert one.metainfo == two.metainfo

@@ -120,6 +120,14 @@ def test_min_visible():
     )
 
 
+@pytest.mark.parametrize('keypoints', [[], None, [1, 2, 0, 3, 4, 0]])
+def test_nothing_visible_where_nothing_need_be(keypoints):
+    annotation = dict(_annotation(), keypoints=keypoints, num_keypoints=0)
+    assert read_instance(annotation, IMAGE)[0] is None
+    instance, reason = read_instance(annotation, IMAGE, min_visible=0)
+    assert reason == '' and instance.keypoints.shape == (len(keypoints or []) // 3, 3)
+
+
 def test_malformed_area():
     with pytest.raises(ValueError, match="area 'big'"):
         read_instance(_annotation(area='big'), IMAGE)

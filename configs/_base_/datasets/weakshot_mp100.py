@@ -22,12 +22,14 @@ base = dict(
 )
 val_novel = dict(
     type='MP100Dataset',
+    min_visible=0,
     data_root=data_root,
     ann_file='annotations/mp100_split1_val.json',
     data_prefix=dict(img='images'),
 )
 novel = dict(
     type='MP100Dataset',
+    min_visible=0,  # whatever is annotated: training does not look at it
     data_root=data_root,
     ann_file='annotations/mp100_split1_test.json',
     data_prefix=dict(img='images'),

@@ -23,6 +23,7 @@ base = dict(
 )
 novel = dict(
     type='MP100Dataset',
+    min_visible=0,  # whatever is annotated: training does not look at it
     data_root=data_root,
     ann_file='annotations/synth_test.json',
     data_prefix=dict(img='images'),

@@ -63,7 +63,7 @@ class PromptUsageHook(Hook):
 
     Raises:
         ValueError: If the interval is less than 1; before training, if the model is none of
-            prompts.
+            prompts, or of fewer than the dataset's ``max_keypoints``.
     """
 
     priority = 'BELOW_NORMAL'
@@ -91,6 +91,12 @@ class PromptUsageHook(Hook):
             raise ValueError(
                 f'PromptUsageHook looks at the prompts of a WeakShotPoseEstimator, but the model '
                 f'is a {type(run_model(runner)).__name__}'
+            )
+        most = getattr(runner.train_dataloader.dataset, 'max_keypoints', None)
+        if most is not None and most > (prompts := run_model(runner).head.num_prompts):
+            raise ValueError(
+                f'model.head.num_prompts is {prompts}, but train_dataloader.dataset.max_keypoints '
+                f'lets categories with up to {most} keypoints in; expected at least as many prompts'
             )
 
     def after_train_iter(

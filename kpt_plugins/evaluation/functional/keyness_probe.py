@@ -7,16 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 
 SIDE = 64  # cells, on which the published maps are assumed to be
-SIGMA = 2.0  # cells at that side
 
 
-def keyness_target(points: np.ndarray, visible: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def keyness_target(
+    points: np.ndarray, visible: np.ndarray, shape: tuple[int, int], sigma: float
+) -> np.ndarray:
     """The true map: at each cell the largest of the visible keypoints' Gaussians of peak 1.
 
     Args:
         points: ``array (K, 2)``, fractions of the crop.
         visible: ``bool array (K,)``.
-        shape: Rows h and columns w of the map; the Gaussian's sigma is 2 cells of 64.
+        shape: Rows h and columns w of the map.
+        sigma: Standard deviation of the Gaussians in cells; the published one is assumed to be 2
+            of 64.
 
     Returns:
         ``float64 array (h, w)``, zeros without a visible keypoint.
@@ -25,9 +28,8 @@ def keyness_target(points: np.ndarray, visible: np.ndarray, shape: tuple[int, in
     points = np.asarray(points, np.float64)[np.asarray(visible, dtype=bool)]
     if len(points) == 0:
         return np.zeros(shape)
-    sigma = SIGMA / SIDE
-    x = ((np.arange(width) + 0.5) / width)[None] - points[:, :1]
-    y = ((np.arange(height) + 0.5) / height)[None] - points[:, 1:]
+    x = (np.arange(width) + 0.5)[None] - width * points[:, :1]
+    y = (np.arange(height) + 0.5)[None] - height * points[:, 1:]
     squared = x[:, None, :] ** 2 + y[:, :, None] ** 2
     return np.exp(-squared / (2 * sigma**2)).max(axis=0)
 

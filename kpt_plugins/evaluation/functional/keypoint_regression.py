@@ -67,8 +67,14 @@ def fit_keypoint_regression(
 def leave_one_out(
     inputs: np.ndarray, targets: np.ndarray, visible: np.ndarray, regressor: str = 'ridge'
 ) -> np.ndarray:
-    """Keypoints ``(M, K, 2)`` of each image by the regression fitted on all others."""
+    """Keypoints ``(M, K, 2)`` of each image by the regression fitted on all others.
+
+    A single image has no others: its keypoints are in the centre of the crop, as those that no
+    image shows.
+    """
     inputs, targets, visible = _flat(inputs), np.asarray(targets), np.asarray(visible)
+    if len(inputs) == 1:
+        return np.full(targets.shape, CENTRE)
     predictions = []
     for m in range(len(inputs)):
         rest = np.arange(len(inputs)) != m

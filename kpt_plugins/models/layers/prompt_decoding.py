@@ -10,6 +10,7 @@ from torch import Tensor
 from kpt_plugins.models.layers.local_window import local_window, window_mean
 from kpt_plugins.models.layers.similarity_proposal import cell_centres
 
+MODES = ('local', 'global')
 # Least value of a cell within the window, so that a map of zeros has a point too.
 EPS = 1e-6
 
@@ -48,7 +49,7 @@ def decode_prompts(
         values = flat.gather(-1, window.index)
         return Prompts(window_mean(values.clamp(min=EPS), window, height, width), peak)
     if mode != 'global':
-        raise ValueError(f"softargmax is {mode!r}; expected 'local' or 'global'")
+        raise ValueError(f'softargmax is {mode!r}; expected one of {MODES}')
     share = (flat / temperature).softmax(dim=-1)
     points = share @ cell_centres(height, width, flat.device).to(share)
     return Prompts(points, peak)

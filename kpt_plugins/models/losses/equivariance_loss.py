@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
+import torch.nn.functional as F
 from mmpose.registry import MODELS
 from torch import Tensor, nn
 
-from kpt_plugins.models.layers.gaussian_maps import map_error
 from kpt_plugins.models.layers.random_affine import random_affine, warp, warp_mask
 
 
-def equivariance_loss(
-    heatmaps: Tensor, moved: Tensor, matrices: Tensor, weights: Tensor, sigma: float
-) -> Tensor:
-    r"""Mean over images of :math:`\sum_n w_n e(T \circ H_n(x), H_n(T x)) / \sum_n w_n`.
+def equivariance_loss(heatmaps: Tensor, moved: Tensor, matrices: Tensor, weights: Tensor) -> Tensor:
+    r"""Mean over images of :math:`\sum_n w_n \lVert A_n - B_n\rVert^2 / \sum_n w_n`.
 
-    Places that come from outside the image do not count.
+    A is :math:`T \circ H(x)` and B is :math:`H(T x)`, each divided by its norm: from 0 for maps
+    of one shape to 2 for maps that share no cell. With the maps as they are, fainter maps would
+    cost less, and prompts would fade. Places that come from outside the image do not count.
 
     Args:
-        heatmaps, moved (Tensor): (B, N, h, w) of the images and of the moved images.
+        heatmaps, moved (Tensor): (B, N, h, w) of the images and of the moved images, not negative.
         matrices (Tensor): (B, 2, 3), see :func:`~kpt_plugins.models.layers.random_affine.warp`.
         weights (Tensor): (B, N); get no gradient.
-        sigma (float): Standard deviation of keypoints' Gaussians in cells.
 
     Returns:
         Tensor: Scalar.
     """
     mask = warp_mask(matrices, heatmaps.shape[-2:])[:, None]
-    return weighted_mean(map_error(warp(heatmaps, matrices), moved, sigma, mask), weights)
+    one, other = (
+        F.normalize((maps * mask).flatten(-2), dim=-1) for maps in (warp(heatmaps, matrices), moved)
+    )
+    return weighted_mean((one - other).square().sum(dim=-1), weights)
 
 
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
@@ -82,7 +84,5 @@ class EquivarianceLoss(nn.Module):
         )
         return warp(images, matrices), matrices
 
-    def forward(
-        self, heatmaps: Tensor, moved: Tensor, matrices: Tensor, weights: Tensor, sigma: float
-    ) -> Tensor:
-        return self.loss_weight * equivariance_loss(heatmaps, moved, matrices, weights, sigma)
+    def forward(self, heatmaps: Tensor, moved: Tensor, matrices: Tensor, weights: Tensor) -> Tensor:
+        return self.loss_weight * equivariance_loss(heatmaps, moved, matrices, weights)

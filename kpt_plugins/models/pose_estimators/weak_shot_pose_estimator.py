@@ -11,7 +11,7 @@ from mmpose.registry import MODELS, TASK_UTILS
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
-from kpt_plugins.models.layers.prompt_decoding import Prompts, decode_prompts
+from kpt_plugins.models.layers.prompt_decoding import MODES, Prompts, decode_prompts
 from kpt_plugins.models.layers.prompt_names import PromptNames
 from kpt_plugins.models.layers.prompt_selection import spread_gaussian_prompts
 from kpt_plugins.models.layers.view_average import average_views
@@ -135,6 +135,10 @@ class WeakShotPoseEstimator(BasePoseEstimator):
         if self.views < 1:
             raise ValueError(f'test_cfg.views is {self.views}; expected 1 or more')
         self.sigma = sigma
+        if selection is not None and min(selection['candidates'], selection['keep']) < 1:
+            raise ValueError(f'selection is {selection}; expected 1 or more candidates and keep')
+        if softargmax not in MODES:
+            raise ValueError(f'softargmax is {softargmax!r}; expected one of {MODES}')
         self.selection = selection
         self.softargmax = softargmax
         self.prompt_names = PromptNames()
@@ -188,7 +192,7 @@ class WeakShotPoseEstimator(BasePoseEstimator):
             images = torch.cat([images, moved])
         features = self.extract_feat(images)
         heatmaps = self.heatmaps(features)
-        self.latest_heatmaps = heatmaps.detach()
+        self.latest_heatmaps = heatmaps[: base + novel].detach()  # none of the moved images
         # half precision would not do for sums of squares over maps
         with torch.autocast(inputs.device.type, enabled=False):
             fused = at_least_single(features.fused)
@@ -202,7 +206,7 @@ class WeakShotPoseEstimator(BasePoseEstimator):
                     heatmaps[own], fused[own], heatmaps[base + novel :], matrices
                 )
             else:
-                taught = dict.fromkeys(NOVEL_LOSSES, heatmaps.new_zeros(()))
+                taught = dict.fromkeys(NOVEL_LOSSES, 0 * heatmaps.sum())
         terms.update({name: self.novel_scale * value for name, value in taught.items()})
         return {f'loss_{name}': terms[name] for name in self.losses}
 
@@ -268,9 +272,7 @@ class WeakShotPoseEstimator(BasePoseEstimator):
         if 'equivariance' in self.losses or 'localization' in self.losses:
             weights = self._select(heatmaps, prompts)
         if 'equivariance' in self.losses:
-            terms['equivariance'] = self.losses['equivariance'](
-                heatmaps, moved, matrices, weights, self.sigma
-            )
+            terms['equivariance'] = self.losses['equivariance'](heatmaps, moved, matrices, weights)
         if 'localization' in self.losses:
             terms['localization'] = self.losses['localization'](heatmaps, weights, self.sigma)
         return terms

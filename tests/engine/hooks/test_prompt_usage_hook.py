@@ -1,4 +1,6 @@
 import logging
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -118,6 +120,23 @@ def test_waits_before_the_first_warning(tmp_path, monkeypatch):
 def test_other_model(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match='the model is a ToyModel'):
         train(tmp_path, monkeypatch, ToyModel())
+
+
+def test_fewer_prompts_than_the_data_may_need():
+    model = SimpleNamespace(latest_heatmaps=None, head=SimpleNamespace(num_prompts=20))
+    for most, fits in [(48, False), (20, True), (None, True)]:
+        dataset = SimpleNamespace(max_keypoints=most)
+        loader = SimpleNamespace(dataset=dataset)
+        runner = SimpleNamespace(model=model, train_dataloader=loader)
+        with (
+            nullcontext()
+            if fits
+            else pytest.raises(
+                ValueError,
+                match='num_prompts is 20, but train_dataloader.dataset.max_keypoints.* 48',
+            )
+        ):
+            PromptUsageHook().before_train(runner)
 
 
 def test_bad_interval():

@@ -14,20 +14,20 @@ from kpt_plugins.evaluation.functional import (
 def test_target_equals_a_loop():
     points = np.array([[0.3, 0.6], [0.35, 0.5], [0.9, 0.1]])
     visible = np.array([1, 1, 0])
-    found = keyness_target(points, visible, (10, 14))
+    found = keyness_target(points, visible, (10, 14), 1.3)
     for row in range(10):
         for column in range(14):
-            x, y = (column + 0.5) / 14, (row + 0.5) / 10
-            squared = [(x - u) ** 2 + (y - v) ** 2 for u, v in points[:2]]
-            expected = max(math.exp(-d / (2 * (2 / 64) ** 2)) for d in squared)
+            x, y = column + 0.5, row + 0.5
+            squared = [(x - 14 * u) ** 2 + (y - 10 * v) ** 2 for u, v in points[:2]]
+            expected = max(math.exp(-d / (2 * 1.3**2)) for d in squared)
             assert found[row, column] == pytest.approx(expected)
-    assert not keyness_target(points, [0, 0, 0], (4, 4)).any()
+    assert not keyness_target(points, [0, 0, 0], (4, 4), 1.0).any()
 
 
 def test_one_keypoint_has_the_energy_of_the_spec():
     """12.6 on 64 x 64 cells; nearly the same from a coarser map."""
     for side in (64, 32):
-        target = keyness_target(np.array([[0.5, 0.5]]), [1], (side, side))
+        target = keyness_target(np.array([[0.5, 0.5]]), [1], (side, side), 2 * side / 64)
         error = keyness_squared_error(np.zeros((side, side)), target)
         assert error == pytest.approx(math.pi * 4, rel=0.01)
     assert keyness_squared_error(target, target) == 0

@@ -102,6 +102,11 @@ def test_leave_one_out_equals_a_loop():
         np.testing.assert_allclose(found[m], fitted.predict(inputs[[m]])[0])
 
 
+def test_a_single_image_is_predicted_in_the_centre():
+    inputs, targets, visible = linear_data(count=1)
+    assert (leave_one_out(inputs, targets, visible) == np.full(targets.shape, 0.5)).all()
+
+
 def test_unknown_regressor():
     with pytest.raises(ValueError, match="regressor must be one of .* got 'lasso'"):
         fit_keypoint_regression(*linear_data(), 'lasso')

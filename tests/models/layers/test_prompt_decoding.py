@@ -53,5 +53,5 @@ def test_empty_maps_have_a_point():
 
 
 def test_unknown_mode():
-    with pytest.raises(ValueError, match="softargmax is 'mean'; expected 'local' or 'global'"):
+    with pytest.raises(ValueError, match="softargmax is 'mean'; expected one of"):
         decode_prompts(torch.rand(1, 1, 4, 4), 1.0, 'mean')

@@ -368,6 +368,8 @@ def test_swap():
     'changes, message',
     [
         (dict(sigma=0), 'sigma is 0'),
+        (dict(softargmax='soft'), "softargmax is 'soft'; expected one of"),
+        (dict(selection=dict(candidates=0, keep=2)), 'expected 1 or more candidates'),
         (dict(test_cfg=dict(views=0)), 'test_cfg.views is 0'),
         (dict(losses=dict(prompts=LOSSES['prompt'])), "losses has 'prompts'; expected some of"),
         (dict(keyness=None), "losses has 'keyness', but the model's keyness is None"),
