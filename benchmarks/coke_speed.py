@@ -128,7 +128,8 @@ def loss_step(cfg: Config, images: int) -> Callable[[], None]:
 def peak_memory(name: str, size: int, kind: str) -> float:
     """Growth of the resident memory by three training steps in MiB, in a process of its own."""
     command = [sys.executable, __file__, '--pairs', f'{name}:{size}', '--only', kind]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return float(done.stdout.splitlines()[-1])  # MMEngine's messages come before it
 
 
 def run_only(name: str, size: int, kind: str) -> None:

@@ -23,5 +23,10 @@ default_hooks = dict(checkpoint=dict(interval=10, max_keep_ckpts=1, save_best=No
 custom_hooks = [
     *_base_.custom_hooks,
     dict(type='BankInitHook', num_batches=50),
+    dict(type='BankResetHook'),
     dict(type='BankRefreshHook'),
 ]
+
+# logs
+# MMPoseInferencer draws with it.
+visualizer = dict(type='PoseLocalVisualizer')

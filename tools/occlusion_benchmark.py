@@ -19,6 +19,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from kpt_plugins.apis.model_loading import find_device
 from kpt_plugins.apis.occlusion_benchmark import run_benchmark, write_results
 from kpt_plugins.apis.run_config import add_config_arguments, load_config
 from kpt_plugins.evaluation.occlusion_report import format_levels
@@ -84,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             seed=args.seed,
             metric=dict(thr=args.thr, norm=args.norm),
             num_pictures=args.pictures,
-            device=args.device,
+            device=find_device(args.device),
             allow_pickle=args.allow_pickle,
         )
         print(format_levels(summary))

@@ -146,7 +146,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     # Strictly: with a part of the weights missing the scores would mean nothing.
     try:
         runner.load_checkpoint(args.checkpoint, strict=True)
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
         raise wrong_weights(error, args.checkpoint, cfg) from error
     flat = runner.test()
     if not is_main_process():

@@ -13,7 +13,8 @@ limited viewpoints). Both sets stay what they are under a flip of the image."""
 
 def azimuth_bin(azimuth: float) -> int:
     """Bin of an azimuth in degrees: bin i is [45 i, 45 (i + 1))."""
-    return int(azimuth % 360 // BIN_SIZE)
+    # Of a tiny negative angle % 360 gives 360 itself.
+    return int(azimuth % 360 // BIN_SIZE) % NUM_BINS
 
 
 def chosen_bins(pattern: str) -> set[int]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import cv2
 import numpy as np
+from mmengine.logging import print_log
 
 _SUFFIXES = {'.png', '.webp', '.tif', '.tiff', '.jpg', '.jpeg', '.bmp', '.gif'}
 _MAX_SIDE = 320
@@ -101,6 +103,12 @@ def read_cutout(path: Path) -> np.ndarray:
     rows, columns = (np.flatnonzero((rgba[..., 3] > 127).any(axis=axis)) for axis in (1, 0))
     if not rows.size:
         raise ValueError(f'occluder {path} is wholly transparent')
+    if (rgba[..., 3] == 255).all():
+        print_log(
+            f'occluder {path} is nowhere transparent: it will be a rectangle',
+            'current',
+            logging.WARNING,
+        )
     picture = rgba[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1][..., [2, 1, 0, 3]]
     # A border, so that no edge is cut when the picture is turned.
     picture = _premultiplied(np.pad(picture, ((2, 2), (2, 2), (0, 0))))

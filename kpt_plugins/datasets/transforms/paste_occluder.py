@@ -89,15 +89,17 @@ class PasteOccluder(BaseTransform):
         """Hide a part of the object and mark its hidden keypoints."""
         hidden = np.zeros(results['keypoints'].shape[:2], dtype=bool)
         hidden |= np.asarray(results.get('keypoints_occluded', False))
-        shares = (0.0, 0.0)
         if self.level:
             image, covered, shares = self._occlude(results)
             results['img'] = image
             hidden |= _under(covered, results['keypoints'])
             results['occlusion_level'] = self.level
+            results['object_occluded'], results['background_occluded'] = shares
+        # What a record of occluded images says of itself stays.
         results.setdefault('occlusion_level', 0)
+        for key in ('object_occluded', 'background_occluded'):
+            results.setdefault(key, 0.0)
         results['keypoints_occluded'] = hidden
-        results['object_occluded'], results['background_occluded'] = shares
         return results
 
     def _occlude(self, results: dict) -> tuple[np.ndarray, np.ndarray, tuple[float, float]]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from mmengine.hooks import Hook
-from mmengine.logging import print_log
 from mmengine.runner import Runner
 from mmpose.registry import HOOKS
 
-from .bank_pass import bank_model, batch_statistics, fill_banks
+from .bank_pass import bank_model, batch_statistics, fill_banks, log_prototypes
 
 
 @HOOKS.register_module()
@@ -21,7 +20,7 @@ class BankInitHook(Hook):
         num_batches (int): Batches of each process, or one epoch if that is less.
 
     Raises:
-        ValueError: If ``num_batches`` is below 1.
+        ValueError: If ``num_batches`` is below 1; before training, if no keypoint is visible.
         TypeError: Before training, if the model has no CoKe head.
     """
 
@@ -35,5 +34,5 @@ class BankInitHook(Hook):
         if runner.iter > 0:
             return
         with batch_statistics(model):
-            number = fill_banks(runner, model, runner.train_dataloader, self.num_batches)
-        print_log(f'{number} of {len(model.head.bank.theta)} prototypes initialised', 'current')
+            seen = fill_banks(runner, model, runner.train_dataloader, self.num_batches)
+        log_prototypes(seen, 'initialised', runner.train_dataloader, model.head.num_keypoints)

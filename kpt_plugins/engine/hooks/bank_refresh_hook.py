@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from mmengine.hooks import Hook
-from mmengine.logging import print_log
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmpose.registry import HOOKS
 
-from .bank_pass import bank_model, fill_banks
+from .bank_pass import bank_model, fill_banks, log_prototypes
 from .run_parts import evaluation_mode
 
 
@@ -58,5 +57,5 @@ class BankRefreshHook(Hook):
         if self.dataloader is not None:
             loader = runner.build_dataloader(self.dataloader, seed=runner.seed)
         with evaluation_mode(model):
-            number = fill_banks(runner, model, loader)
-        print_log(f'{number} of {len(model.head.bank.theta)} prototypes refreshed', 'current')
+            seen = fill_banks(runner, model, loader)
+        log_prototypes(seen, 'refreshed', loader, model.head.num_keypoints)

@@ -38,6 +38,10 @@ class KeypointRecords:
         return visibility_scores(*(array[chosen] for array in arrays), thr)
 
 
+UNKNOWN = 'unknown'
+"""Group of the azimuths that are not annotated; not in the mean over bins."""
+
+
 @METRICS.register_module()
 class VisiblePCKMetric(BaseMetric):
     """PCK of the keypoints that can be seen, for top-down models on images with occlusion.
@@ -143,10 +147,10 @@ class VisiblePCKMetric(BaseMetric):
                 value: self.records.evaluate(self.thr, np.array(values) == value)
                 for value in sorted(set(values))
             }
-            for score in ('PCK_visible', 'PCK_occluded', 'AUROC'):
-                means = np.array([part[score] for part in parts.values()])
+            for score in next(iter(parts.values())):
+                known = [part[score] for value, part in parts.items() if value != UNKNOWN]
                 scores |= {f'{name}={value}/{score}': part[score] for value, part in parts.items()}
-                scores[f'{name}/{score}'] = nan_mean(means)
+                scores[f'{name}/{score}'] = nan_mean(np.array(known))
         return scores
 
     def _length(self, sample: Mapping[str, Any]) -> float:
@@ -170,6 +174,8 @@ class VisiblePCKMetric(BaseMetric):
             if value is None:
                 continue
             value = np.asarray(value).item() if np.ndim(value) == 0 else value
+            if name == 'azimuth_bin' and value == -1:
+                value = UNKNOWN
             groups[name] = self._category(value) if name == 'category' else str(value)
         return groups
 

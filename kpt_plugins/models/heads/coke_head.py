@@ -93,6 +93,11 @@ class CoKeHead(BaseHead):
         ids = list(range(num_classes)) if category_ids is None else list(category_ids)
         if len(set(ids)) != num_classes or len(ids) != num_classes:
             raise ValueError(f'category_ids is {ids}; expected {num_classes} (num_classes) ids')
+        if clutter is not None and not noise_per_image:
+            raise ValueError(
+                'noise_per_image is 0, so that the clutter bank would stay empty; expected 1 or '
+                'more, or clutter=None'
+            )
         self.decoder = KEYPOINT_CODECS.build(decoder)
         if not isinstance(self.decoder, PrototypeCellCodec):
             raise TypeError(f'decoder is {decoder["type"]}; expected a PrototypeCellCodec')
@@ -229,18 +234,25 @@ class CoKeHead(BaseHead):
             feats (Sequence): Features; with ``flip_test`` those of the images and of the mirrored
                 ones.
             batch_data_samples (Sequence[PoseDataSample]): Their metainfo is used.
-            test_cfg (dict | None): ``flip_test`` averages the responses of both, and
-                ``output_heatmaps`` returns the response maps in [0, 1] too.
+            test_cfg (dict | None): ``flip_test`` averages the responses of both;
+                ``output_heatmaps`` returns the response maps in [0, 1] too; ``category_id`` is that
+                of all samples that have none.
 
         Returns:
             list[InstanceData]: ``keypoints`` (1, K, 2) and ``keypoint_scores`` (1, K), numpy
             arrays; and, if asked for, a list of ``PixelData`` with ``heatmaps`` (K, h, w).
         """
         test_cfg = test_cfg or {}
-        classes = self._classes(batch_data_samples)
+        classes = self._classes(batch_data_samples, test_cfg.get('category_id'))
         prototypes = self.bank.prototypes(classes)
         if test_cfg.get('flip_test', False):
             swapped = list(batch_data_samples[0].metainfo['flip_indices'])
+            if len(swapped) != self.num_keypoints:
+                raise ValueError(
+                    f'flip_indices of the samples are of {len(swapped)} keypoints; the head has '
+                    f'num_keypoints={self.num_keypoints}. Take the dataset of the new keypoints, '
+                    f'or test_cfg.flip_test=False'
+                )
             straight, mirrored = (self._project(parts, prototypes) for parts in feats)
             responses = (straight + mirrored.flip(-1)[:, swapped]) / 2
         else:
@@ -250,21 +262,24 @@ class CoKeHead(BaseHead):
             return preds
         return preds, [PixelData(heatmaps=heatmaps) for heatmaps in (1 + responses) / 2]
 
-    def clutter_reach(self, classes: Tensor | None = None) -> Tensor | float:
-        """What scores compare responses to, ([B,] K); zero without a clutter bank."""
-        if self.clutter is None:
-            return 0.0
-        reach = self.clutter.reach(self.bank.theta)
+    def clutter_reach(self, classes: Tensor | None = None) -> Tensor:
+        """What scores compare responses to, ([B,] K); zero without a clutter bank.
+
+        Infinite for a keypoint that was never seen, whose score is 0 thereby.
+        """
+        theta = self.bank.theta
+        reach = theta.new_zeros(len(theta)) if self.clutter is None else self.clutter.reach(theta)
+        reach = reach.masked_fill(~theta.any(dim=1), torch.inf)
         return reach if classes is None else reach.view(self.num_classes, -1)[classes]
 
     def locate(
-        self, responses: Tensor, reach: Tensor | float, inside: Tensor | None = None
+        self, responses: Tensor, reach: Tensor, inside: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Keypoints (B, K, 2) in input pixels and scores (B, K).
 
         Args:
             responses (Tensor): Cosines (B, K, h, w).
-            reach (Tensor | float): Of :meth:`clutter_reach`.
+            reach (Tensor): Of :meth:`clutter_reach`.
             inside (Tensor | None): bool (B, h, w), the cells in which keypoints may lie.
         """
         if inside is not None:
@@ -277,7 +292,7 @@ class CoKeHead(BaseHead):
         return self.respond(self.projection(feats[-1]), prototypes)
 
     def _decode(
-        self, responses: Tensor, reach: Tensor | float, samples: Sequence[PoseDataSample]
+        self, responses: Tensor, reach: Tensor, samples: Sequence[PoseDataSample]
     ) -> list[InstanceData]:
         """What :meth:`locate` finds, as instances."""
         inside = self._inside(responses, samples) if self.mask_box else None
@@ -327,10 +342,12 @@ class CoKeHead(BaseHead):
             return None
         return cells_in_box(corners, source.shape[-2:], self.decoder.stride)
 
-    def _classes(self, samples: Sequence[PoseDataSample]) -> Tensor | None:
+    def _classes(
+        self, samples: Sequence[PoseDataSample], default: int | None = None
+    ) -> Tensor | None:
         if self.num_classes == 1:
             return None
-        return read_categories(samples, self.category_ids, self.bank.theta.device)
+        return read_categories(samples, self.category_ids, self.bank.theta.device, default)
 
     def _rows(self, classes: Tensor | None, features: Tensor) -> Tensor:
         """Rows int64 (B, K) of the prototype bank for features (B, K, D)."""

@@ -54,21 +54,26 @@ def read_boxes(samples: Sequence[PoseDataSample], device: torch.device) -> Tenso
 
 
 def read_categories(
-    samples: Sequence[PoseDataSample], known: Mapping[int, int], device: torch.device
+    samples: Sequence[PoseDataSample],
+    known: Mapping[int, int],
+    device: torch.device,
+    default: int | None = None,
 ) -> Tensor:
     """Numbers int64 (B,) of the samples' categories, from the metainfo ``category_id``.
 
     Args:
         known (Mapping[int, int]): Number of each category id.
+        default (int | None): Category id of samples that have none.
 
     Raises:
         ValueError: If a sample has no category id, or an unknown one.
     """
-    found = [sample.metainfo.get('category_id') for sample in samples]
+    found = [sample.metainfo.get('category_id', default) for sample in samples]
     if any(category is None for category in found):
         raise ValueError(
             'a sample has no category_id in its metainfo, which a CoKeHead of several categories '
-            'needs: its record must have one, and PackPoseInputs.meta_keys name it'
+            'needs: its record must have one, and PackPoseInputs.meta_keys name it, or '
+            f'model.test_cfg.category_id says which of {list(known)} all are of'
         )
     found = [int(category) for category in found]  # MMPose's records have arrays
     for category in found:

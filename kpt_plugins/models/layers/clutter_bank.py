@@ -28,6 +28,7 @@ class ClutterBank(FeatureBank):
     """
 
     counted, row_name = 'mem', 'clutter features'
+    fields = 'model.head.clutter.size and model.head.feat_dim'
 
     def __init__(self, size: int = 2560, feat_dim: int = 128) -> None:
         super().__init__()

@@ -16,9 +16,11 @@ class FeatureBank(nn.Module):
     training run lose small contributions in less than single precision.
     """
 
-    # The buffer whose rows are counted, and what they are, for the message about a checkpoint.
+    # The buffer whose rows are counted, what they are, and which fields of the config say how
+    # many, for the message about a checkpoint.
     counted = ''
     row_name = ''
+    fields = ''
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> FeatureBank:
         def keep_precision(tensor: Tensor) -> Tensor:
@@ -33,7 +35,8 @@ class FeatureBank(nn.Module):
         if found is not None and found.shape != own.shape:
             raise ValueError(
                 f'{prefix}{self.counted} of the checkpoint has {found.shape[0]} {self.row_name} of '
-                f'{found.shape[1]} numbers; the model has {own.shape[0]} of {own.shape[1]}'
+                f'{found.shape[1]} numbers; the model has {own.shape[0]} of {own.shape[1]}, by '
+                f'{self.fields} of its config'
             )
         super()._load_from_state_dict(state_dict, prefix, *args)
 

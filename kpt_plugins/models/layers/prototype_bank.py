@@ -46,6 +46,7 @@ class PrototypeBank(FeatureBank):
     """
 
     counted, row_name = 'theta', 'prototypes'
+    fields = 'model.head.num_keypoints, num_classes and feat_dim'
 
     def __init__(
         self,
@@ -112,8 +113,6 @@ class PrototypeBank(FeatureBank):
         else:
             total = self.count + count
             mu = (self.count[:, None] * self.mu + sums) / total.clamp(min=1)[:, None]
-            if self.n_max is not None:
-                total = total.clamp(max=self.n_max)
         self._set(seen, mu, total)
 
     @torch.no_grad()
@@ -162,6 +161,8 @@ class PrototypeBank(FeatureBank):
         self.num_keypoints += number
 
     def _set(self, rows: Tensor, mu: Tensor, count: Tensor) -> None:
+        if self.n_max is not None:
+            count = count.clamp(max=self.n_max)
         self.mu.copy_(torch.where(rows[:, None], mu, self.mu))
         self.theta.copy_(torch.where(rows[:, None], unit(mu), self.theta))
         self.count.copy_(torch.where(rows, count, self.count))
