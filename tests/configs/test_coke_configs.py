@@ -27,6 +27,7 @@ CONFIGS = {
     if name.startswith(('coke_pascal3d_', 'coke_objectnet3d', 'coke_mpii'))
 }
 BASELINES = [f'{name}_heatmap' for name in FAMILIES]
+HRNET = 'coke_mpii_hrnetw32'
 
 
 @pytest.fixture(scope='module')
@@ -58,7 +59,7 @@ def lighten(cfg: Config) -> Config:
 
 
 def test_the_issued_configs_are_shipped():
-    assert set(CONFIGS) == {*FAMILIES, *BASELINES}
+    assert set(CONFIGS) == {*FAMILIES, *BASELINES, HRNET}
 
 
 @pytest.mark.parametrize('name', CONFIGS)
@@ -82,10 +83,11 @@ def test_builds(name):
             assert data_sample.gt_instance_labels.keypoint_labels.shape == (1, number, 2)
     with torch.device('meta'):
         (features,) = model.extract_feat(torch.empty(1, 3, height, width))
-    assert features.shape == (1, model.head.in_channels, height // 8, width // 8)
+    stride = 4 if name == HRNET else 8
+    assert features.shape == (1, model.head.in_channels, height // stride, width // stride)
     if name not in BASELINES:
         categories = len(cfg.categories) if name == 'coke_objectnet3d' else 1
-        assert model.head.decoder.map_size == (width // 8, height // 8)
+        assert model.head.decoder.map_size == (width // stride, height // stride)
         assert model.head.bank.theta.shape == (categories * number, 128)
         assert model.head.clutter.mem.shape == (2560, 128)
 
@@ -95,20 +97,20 @@ def test_has_what_a_run_needs(name):
     cfg = load_config(CONFIGS[name])
     hooks = {hook.type for hook in (*cfg.default_hooks.values(), *cfg.custom_hooks)}
     assert {'SafeCheckpointHook', 'EpochSeedHook', 'NonFiniteLossHook', 'SyncBuffersHook'} <= hooks
-    banks = {'BankInitHook', 'BankRefreshHook'}
+    banks = {'BankInitHook', 'BankResetHook', 'BankRefreshHook'}
     assert hooks & banks == (set() if name in BASELINES else banks)
     for hook in cfg.custom_hooks:
         HOOKS.build(hook)
     assert cfg.default_hooks.checkpoint.save_best is None and cfg.val_dataloader is None
     assert cfg.model_wrapper_cfg.broadcast_buffers is False
     assert cfg.auto_scale_lr.base_batch_size == cfg.train_dataloader.batch_size
-    assert cfg.model.backbone.init_cfg.checkpoint == 'torchvision://resnet50'
+    weights = 'hrnet_w32-36af842e.pth' if name == HRNET else 'torchvision://resnet50'
+    assert cfg.model.backbone.init_cfg.checkpoint.endswith(weights)
     assert cfg.param_scheduler[1].end == cfg.train_cfg.max_epochs
 
 
-@pytest.mark.parametrize('name', [n for n in CONFIGS if 'objectnet3d' not in n])
+@pytest.mark.parametrize('name', CONFIGS)
 def test_says_what_mmpose_inferencer_asks_for(name):
-    """All but the set of several categories, of which MMPoseInferencer knows nothing."""
     cfg = load_config(CONFIGS[name])
     assert cfg.visualizer.type == 'PoseLocalVisualizer' and cfg.data_mode == 'topdown'
     assert cfg.dataset_type == cfg.test_dataloader.dataset.type
@@ -248,6 +250,23 @@ def test_trains_and_predicts(name, suffix):
         seen = model.head.bank.count.view(model.head.num_classes, -1) > 0
         expected = 2 if name == 'coke_objectnet3d' else 1  # first and last category
         assert int(seen.any(dim=1).sum()) == expected
+
+
+def test_hrnet_trains():
+    cfg = load_config(CONFIGS[HRNET], {'model.backbone.init_cfg': None})
+    for stage, number in (('stage1', 1), ('stage2', 2), ('stage3', 3), ('stage4', 4)):
+        channels = [8 * 2**i for i in range(number)] if number > 1 else [8]
+        cfg.model.backbone.extra[stage].update(
+            num_modules=1, num_blocks=[1] * number, num_channels=channels
+        )
+    cfg.model.head.in_channels = 8 + 16 + 32 + 64
+    model = build_model(cfg).train()
+    dataset = records(cfg, 'train')
+    for _ in range(2):  # the first batch makes the prototypes
+        data = model.data_preprocessor(pseudo_collate([dataset[0], dataset[1]]), training=True)
+        losses = model(**data, mode='loss')
+    sum(value for key, value in losses.items() if key.startswith('loss')).backward()
+    assert model.backbone.conv1.weight.grad.abs().sum() > 0
 
 
 @pytest.mark.parametrize('part', ['train', 'test'])

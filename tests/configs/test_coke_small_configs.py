@@ -28,6 +28,7 @@ from kpt_plugins.datasets.livestock_dataset import NAMES
 from kpt_plugins.models.heads import CoKeHead
 from kpt_plugins.synthesis import build_category
 from tests.helpers import coco_file, write_json
+from tests.test_docs import example
 from tests.tools.tool import load_tool
 
 SPECIES = ('cattle', 'horse', 'sheep')
@@ -244,6 +245,24 @@ def test_one_extractor_for_three_species():
     scores = evaluate(load('coke_livestock'))
     names = {key.split('=')[1].split('/')[0] for key in scores if '=' in key}
     assert names == {'cattle', '2', '3'} and scores['occlusion/category/PCK_visible'] == 100
+
+
+def test_one_of_several_species_in_mmpose(tmp_path, monkeypatch):
+    """The example of docs/coke.md."""
+    model = train_and_predict(load('coke_livestock'))
+    torch.save(dict(state_dict=model.state_dict(), meta={}), tmp_path / 'three.pth')
+    code = example('coke.md', 'Use a model of several categories for one')
+    picture = build_dataset(load('coke_livestock'), 'test').get_data_info(0)['img_path']
+    found = {}
+    for category_id in (1, 3):
+        monkeypatch.chdir(tmp_path)
+        exec(compile(code.replace('= 2', f'= {category_id}'), 'coke.md', 'exec'), {})
+        own = init_model('horse.py', 'three.pth', 'cpu')
+        found[category_id] = inference_topdown(own, picture)[0].pred_instances.keypoint_scores
+        with torch.no_grad():
+            rows = own.head.bank.theta.view(3, 18, -1)[category_id - 1]
+        assert (found[category_id][0][~rows.any(dim=1).numpy()] == 0).all()
+    assert not np.array_equal(found[1], found[3])
 
 
 def train_and_predict(cfg: Config):

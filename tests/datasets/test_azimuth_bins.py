@@ -9,7 +9,7 @@ from kpt_plugins.datasets.azimuth_bins import TEST_BINS, TRAIN_BINS, azimuth_bin
 
 @pytest.mark.parametrize(
     ('azimuth', 'number'),
-    [(0, 0), (44.9, 0), (45, 1), (179.9, 3), (180, 4), (359.9, 7), (360, 0), (-1, 7)],
+    [(0, 0), (44.9, 0), (45, 1), (179.9, 3), (180, 4), (359.9, 7), (360, 0), (-1, 7), (-1e-14, 0)],
 )
 def test_bins(azimuth, number):
     assert azimuth_bin(azimuth) == number

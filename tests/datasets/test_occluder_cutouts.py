@@ -39,6 +39,17 @@ def test_colour_order_and_cropping(tmp_path):
     assert not result[:2, :, 3].any() and not result[:, -2:, 3].any()
 
 
+def test_a_rectangle_is_said_to_be_one(tmp_path, monkeypatch):
+    said = []
+    name = 'kpt_plugins.datasets.occluder_cutouts.print_log'
+    monkeypatch.setattr(name, lambda text, *_: said.append(text))
+    read_cutout(write(tmp_path / 'a.png'))
+    assert said == []
+    cv2.imwrite(str(tmp_path / 'b.png'), np.full((9, 9, 4), 255, np.uint8))
+    read_cutout(tmp_path / 'b.png')
+    assert said == [f'occluder {tmp_path / "b.png"} is nowhere transparent: it will be a rectangle']
+
+
 def test_large_cut_outs_are_made_smaller(tmp_path):
     assert max(read_cutout(write(tmp_path / 'a.png', 1000, 500)).shape) == 320
 

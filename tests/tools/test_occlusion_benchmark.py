@@ -53,6 +53,8 @@ def test_errors_are_said_in_a_line(files, tmp_path, capsys):
     assert 'error: checkpoint' in capsys.readouterr().err
     assert tool.main([*files, '--out', str(tmp_path / 'o'), '--occluders', str(tmp_path)]) == 1
     assert 'no image in it' in capsys.readouterr().err
+    assert tool.main([*files, '--out', str(tmp_path / 'o'), '--device', 'cuda:99']) == 1
+    assert "error: device 'cuda:99' cannot be used" in capsys.readouterr().err
     assert tool.main([*files, '--out', files[0]]) == 1
     assert 'error: ' in capsys.readouterr().err
 

@@ -3,6 +3,9 @@
 # tools/dataset_converters/objectnet3d_to_coco.py writes them. No flips: most keypoints are corners
 # that are numbered around the object.
 data_root = '{{$KPT_DATA_ROOT:data}}/objectnet3d'
+# What MMPoseInferencer asks for.
+data_mode = 'topdown'
+dataset_type = 'ObjectNet3DDataset'
 categories = [
     'bed',
     'bookshelf',
@@ -80,7 +83,7 @@ train_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
-        type='ObjectNet3DDataset',
+        type=dataset_type,
         categories=categories,
         num_keypoints=num_keypoints,
         data_root=data_root,
@@ -95,7 +98,7 @@ test_dataloader = dict(
     persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type='ObjectNet3DDataset',
+        type=dataset_type,
         categories=categories,
         num_keypoints=num_keypoints,
         data_root=data_root,

@@ -120,6 +120,13 @@ def test_level_0_changes_nothing():
     assert result['keypoints_occluded'].dtype == bool and not result['keypoints_occluded'].any()
 
 
+def test_level_0_leaves_what_a_record_says_of_itself():
+    record = make_record()
+    own = dict(occlusion_level=2, object_occluded=0.5, background_occluded=0.4)
+    result = PasteOccluder(0)(dict(record, **own))
+    assert {key: result[key] for key in own} == own
+
+
 def test_marks_are_the_pixels_of_the_keypoints():
     record = make_record(3)
     before = record['img']

@@ -1,6 +1,8 @@
 """Runs of a small CoKe detector with the hooks that look after its banks."""
 
 import copy
+import json
+import logging
 
 import numpy as np
 import pytest
@@ -12,7 +14,9 @@ from mmpose.apis import inference_topdown, init_model
 from mmpose.registry import HOOKS
 
 from kpt_plugins.engine.hooks import EpochSeedHook
+from kpt_plugins.engine.hooks.bank_pass import fill_banks
 from tests.engine.hooks.toy import toy_runner
+from tests.helpers import write_json
 from tests.models.coke_runs import K, model_config, runner, write_dots
 
 
@@ -203,3 +207,60 @@ def test_model_without_a_coke_head(tmp_path, name):
 def test_bad_number_of_batches():
     with pytest.raises(ValueError, match='BankInitHook.num_batches is 0'):
         HOOKS.build(dict(type='BankInitHook', num_batches=0))
+
+
+def test_reset_every_epoch_needs_its_hook(dots, tmp_path):
+    model = model_config(bank=dict(type='PrototypeBank', mode='cma', reset='epoch'))
+    run = runner(dots, tmp_path, 1, [dict(type='BankRefreshHook')], model=model)
+    with pytest.raises(ValueError, match="reset is 'epoch', which needs .*BankResetHook"):
+        run.train()
+
+
+def hide(root, target, hidden):
+    """The dots with some keypoints far outside of all images."""
+    content = json.loads((root / 'ann.json').read_text())
+    for record in content['annotations']:
+        for k in hidden:
+            record['keypoints'][3 * k : 3 * k + 3] = [5000, 5000, 2]
+    (target / 'images').symlink_to(root / 'images')
+    write_json(target / 'ann.json', content)
+    return target
+
+
+def test_keypoints_that_no_image_shows_are_named(dots, tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(
+        'kpt_plugins.engine.hooks.bank_pass.print_log',
+        lambda text, logger, level=logging.INFO: said.append((level, text)),
+    )
+    root = hide(dots, tmp_path, [2])
+    hooks = [dict(type='BankInitHook'), dict(type='BankRefreshHook')]
+    run = runner(root, tmp_path / 'run', 1, hooks)
+    run.train()
+    name = run.train_dataloader.dataset.metainfo['keypoint_id2name'][2]
+    for done, (first, second) in zip(
+        ('initialised', 'refreshed'), (said[:2], said[2:]), strict=True
+    ):
+        assert first == (logging.INFO, f'3 of 4 prototypes {done}')
+        assert second[0] == logging.WARNING and second[1].endswith(f'shows them: {name}')
+    assert not run.model.head.bank.theta[2].any()
+
+
+def test_nothing_to_learn_from(dots, tmp_path):
+    run = runner(hide(dots, tmp_path, range(K)), tmp_path / 'run', 1, [dict(type='BankInitHook')])
+    with pytest.raises(ValueError, match='no prototype is initialised: none of the images'):
+        run.train()
+
+
+def test_repeated_images_count_once(dots, tmp_path):
+    """16 images for three processes: the third sees the first two again."""
+    run = runner(dots, tmp_path, 1, [])
+    run.train()
+    loader, numbers = run.train_dataloader, []
+    sampler = loader.sampler
+    for rank in range(3):
+        sampler.world_size, sampler.rank, sampler.num_samples = 3, rank, 6
+        sampler.total_size = 18
+        fill_banks(run, run.model, loader)
+        numbers.append(run.model.head.bank.count.tolist())
+    assert numbers == [[6] * K, [5] * K, [5] * K]

@@ -93,13 +93,22 @@ def test_groups():
         ('occlusion_level', ('0', '1', '2'), lambda i: i % 3),
         ('azimuth_bin', ('0', '1', '2'), lambda i: i // 8),
     ):
-        for score in ('PCK_visible', 'PCK_occluded', 'AUROC'):
+        for score in ('PCK_visible', 'PCK_visible_micro', 'PCK_occluded', 'AUROC'):
             parts = []
             for number, value in enumerate(values):
                 part = [s for i, s in enumerate(samples) if of(i) == number]
                 parts.append(expected_scores(part)[score])
                 assert scores[f'occlusion/{name}={value}/{score}'] == pytest.approx(parts[-1])
             assert scores[f'occlusion/{name}/{score}'] == pytest.approx(np.mean(parts))
+
+
+def test_unknown_azimuths_are_a_group_that_no_mean_has():
+    samples = [make_sample(i, azimuth_bin=i // 8 - 1) for i in range(24)]
+    scores = evaluate(VisiblePCKMetric(), samples)
+    score = 'PCK_visible'
+    unknown, *known = (expected_scores(samples[8 * k : 8 * k + 8])[score] for k in range(3))
+    assert scores[f'occlusion/azimuth_bin=unknown/{score}'] == pytest.approx(unknown)
+    assert scores[f'occlusion/azimuth_bin/{score}'] == pytest.approx(np.mean(known))
 
 
 def test_only_the_groups_asked_for_and_there():

@@ -405,3 +405,39 @@ def test_other_decoder():
     codec = dict(type='MSRAHeatmap', input_size=INPUT, heatmap_size=(CELLS, CELLS), sigma=2)
     with pytest.raises(TypeError, match='decoder is MSRAHeatmap; expected a PrototypeCellCodec'):
         CoKeHead(C, K, codec)
+
+
+@pytest.mark.parametrize('clutter', [None, dict(type='ClutterBank', size=40)])
+def test_a_keypoint_that_was_never_seen_scores_zero(clutter):
+    head = filled_head(clutter=clutter).eval()
+    before = head.predict(features(), samples())
+    head.add_rows(2)
+    for one, other in zip(before, head.predict(features(), samples()), strict=True):
+        scores = other.keypoint_scores[0]
+        assert (scores[K:] == 0).all() and (scores[:K] > 0).all()
+        assert np.array_equal(scores[:K], one.keypoint_scores[0])
+
+
+def test_clutter_bank_without_clutter():
+    with pytest.raises(ValueError, match='noise_per_image is 0.*clutter=None'):
+        make_head(noise_per_image=0)
+    make_head(noise_per_image=0, clutter=None)
+
+
+def test_category_for_samples_that_have_none():
+    head = filled_head(num_classes=2, category_ids=[4, 9]).eval()
+    given = head.predict(features(), samples(category_id=[9] * B))
+    for category, same in ((9, True), (4, False)):
+        found = head.predict(features(), samples(), dict(category_id=category))
+        for one, other in zip(given, found, strict=True):
+            assert np.array_equal(one.keypoints, other.keypoints) == same
+    with pytest.raises(ValueError, match=r'model.test_cfg.category_id says which of \[4, 9\]'):
+        head.predict(features(), samples())
+
+
+def test_flip_indices_of_another_number():
+    head = filled_head().eval()
+    head.add_rows(1)
+    meta = dict(flip_indices=[list(range(K))] * B)
+    with pytest.raises(ValueError, match=f'flip_indices of the samples are of {K} keypoints'):
+        head.predict((features(), features()), samples(**meta), dict(flip_test=True))

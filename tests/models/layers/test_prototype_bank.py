@@ -109,6 +109,12 @@ def test_capped_count_forgets():
     torch.testing.assert_close(bank.mu[0], mean)
 
 
+def test_capped_count_of_an_exact_mean():
+    bank = PrototypeBank(1, D, mode='cma', n_max=10)
+    bank.set_mean(torch.ones(1, D), torch.tensor([1000]))
+    assert bank.count.item() == 10
+
+
 def test_restart_keeps_the_prototypes_until_the_next_instance():
     data = list(batches())
     bank = feed(PrototypeBank(K, D, mode='cma', reset='epoch'), data)
