@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
 import signal
 import sys
@@ -31,6 +32,7 @@ from autolabel_report import ALL, FEW, LOOP, write_report
 from mmpose.evaluation.functional import keypoint_pck_accuracy
 from tool_processes import Processes, at_once, locked, wait_for
 
+from kpt_plugins.apis.detector_config import MIN_ITERATIONS, DetectorOptions
 from kpt_plugins.apis.run_config import load_config
 from kpt_plugins.apis.run_fingerprint import require_same_run, write_fingerprint
 from kpt_plugins.structures.step_manifest import sha256_of
@@ -96,11 +98,22 @@ def only(content: dict, images: Sequence[dict]) -> dict:
     return dict(content, images=list(images), annotations=found)
 
 
+def epoch_iterations(images: int) -> int:
+    """Iterations of an epoch of ``kpt train-detector`` on so many images."""
+    batch = DetectorOptions.batch_size
+    return math.ceil(images * math.ceil(MIN_ITERATIONS * batch / images) / batch)
+
+
 @dataclass(frozen=True)
 class Run:
-    """A detector, from the labels to its score, in its own folder."""
+    """A detector, from the labels to its score, in its own folder.
+
+    Of ``total`` images a human has labelled ``shots``. Epochs of few images are shorter: the
+    detector of the few alone gets more of them, for as many iterations as on all images.
+    """
 
     arm: str
+    total: int
     shots: int
     seed: int
     budget: Budget
@@ -120,9 +133,17 @@ class Run:
     def scores(self) -> Path:
         return self.folder / 'scores.json'
 
+    @property
+    def epochs(self) -> int:
+        if self.arm != FEW:
+            return self.budget.epochs
+        ratio = epoch_iterations(self.total) / epoch_iterations(self.shots)
+        return round(self.budget.epochs * ratio)
+
     def experiment(self) -> dict[str, Any]:
         """All that its score depends on."""
         content = asdict(self.budget) | dict(arm=self.arm, shots=self.shots, seed=self.seed)
+        content['epochs'] = self.epochs
         if self.arm == LOOP:
             content['weights'] = sha256_of(self.weights)
         return content
@@ -142,11 +163,11 @@ class Run:
             train += ['--annotated', human, '--annotated-images', images]
             train += ['--min-score', budget.min_score]
             train += ['--min-keypoint-score', budget.min_keypoint_score]
-        train += ['--work-dir', folder / 'detector', '--epochs', budget.epochs, '--seed', self.seed]
+        train += ['--work-dir', folder / 'detector', '--epochs', self.epochs, '--seed', self.seed]
         train += ['--input-size', budget.input_size, budget.input_size, '--workers', 0, '--resume']
         steps['train'] = [sys.executable, KPT, *train]
         dataset = 'test_dataloader.dataset'
-        checkpoint = folder / 'detector' / f'epoch_{budget.epochs}.pth'
+        checkpoint = folder / 'detector' / f'epoch_{self.epochs}.pth'
         test = [folder / 'detector' / 'detector.py', checkpoint, '--out', self.scores]
         test += ['--work-dir', folder / 'test', '--cfg-options', 'test_evaluator.0.prefix=test']
         test += [f'{dataset}.ann_file={(folder / "test.json").resolve()}']
@@ -264,7 +285,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     # All arms with one seed before the next: a partial table is a fair one.
     arms = [*((arm, n) for n in args.shots for arm in (LOOP, FEW)), (ALL, total)]
     runs = [
-        Run(arm, shots, seed, budget, args.work_dir, args.species, args.weights)
+        Run(arm, total, shots, seed, budget, args.work_dir, args.species, args.weights)
         for seed in args.seeds
         for arm, shots in arms
     ]

@@ -39,7 +39,7 @@ def data(tmp_path, monkeypatch):
 
 
 def make_run(root, arm='loop', shots=2, seed=0, weights=None):
-    return loop.Run(arm, shots, seed, loop.Budget(epochs=3), root, 'cattle', weights)
+    return loop.Run(arm, 6, shots, seed, loop.Budget(epochs=3), root, 'cattle', weights)
 
 
 def names(content):
@@ -54,6 +54,16 @@ def test_splits_are_nested_and_nothing_is_in_both(data):
     assert names(data.split(6, seed=1)[0]) != names(data.split(6, seed=0)[0])
     for part in (human, others):
         assert [a['image_id'] for a in part['annotations']] == [i['id'] for i in part['images']]
+
+
+def test_as_many_iterations_for_all():
+    assert [loop.epoch_iterations(n) for n in (1, 5, 50, 590)] == [50, 50, 50, 74]
+    budget = loop.Budget(epochs=20)
+    epochs = [
+        loop.Run(arm, 590, 5, 0, budget, Path(), 'cattle', None).epochs
+        for arm in ('loop', 'few', 'all')
+    ]
+    assert epochs == [20, 30, 20]
 
 
 def test_fewer_images(data):
