@@ -24,6 +24,6 @@ auto_scale_lr = dict(base_batch_size=16)
 model_wrapper_cfg = dict(type='MMDistributedDataParallel', find_unused_parameters=True)
 
 novel_hooks = [
-    dict(type='NovelWarmupHook', begin=0.3, ramp=0.1),
+    dict(type='NovelWarmupHook', begin=0.5, ramp=0.1),
     dict(type='PromptUsageHook'),
 ]
