@@ -75,7 +75,7 @@ class CoKeGraph(nn.Module):
         self.model = model
         self.flip_indices = flip_indices
         self.register_buffer('prototypes', head.bank.prototypes())
-        self.register_buffer('reach', torch.as_tensor(head.clutter_reach()))
+        self.register_buffer('threshold', head.score_threshold())
         self.decoding = (
             'largest cell of each response map'
             + {
@@ -101,7 +101,7 @@ class CoKeGraph(nn.Module):
         inside = None
         if boxes is not None:
             inside = cells_in_box(boxes, maps.shape[-2:], head.decoder.stride)
-        return head.locate(maps, self.reach, inside)
+        return head.locate(maps, self.threshold, inside)
 
     def _cosines(self, images: Tensor) -> Tensor:
         head = self.model.head

@@ -29,8 +29,9 @@ class CoKeHead(BaseHead):
     vectors at keypoints and at a few cells of clutter are trained, so without the spatial term of
     the loss only those are computed.
 
-    The score of a keypoint says whether it is seen: it compares its place's cosine with the
-    prototype to the cosine that one in a hundred clutter features reaches with this prototype.
+    The score of a keypoint is about whether it is seen: it compares its place's cosine with the
+    prototype to the middle between the one that a hundredth of the clutter features reaches with
+    this prototype and the mean one of the keypoint's own features.
 
     Args:
         in_channels (int): Channels of the last feature map.
@@ -257,46 +258,50 @@ class CoKeHead(BaseHead):
             responses = (straight + mirrored.flip(-1)[:, swapped]) / 2
         else:
             responses = self._project(feats, prototypes)
-        preds = self._decode(responses, self.clutter_reach(classes), batch_data_samples)
+        preds = self._decode(responses, self.score_threshold(classes), batch_data_samples)
         if not test_cfg.get('output_heatmaps', False):
             return preds
         return preds, [PixelData(heatmaps=heatmaps) for heatmaps in (1 + responses) / 2]
 
-    def clutter_reach(self, classes: Tensor | None = None) -> Tensor:
-        """What scores compare responses to, ([B,] K); zero without a clutter bank.
+    def score_threshold(self, classes: Tensor | None = None) -> Tensor:
+        """The responses ([B,] K) whose score is one half.
 
-        Infinite for a keypoint that was never seen, whose score is 0 thereby.
+        Midway between the most that clutter reaches (zero without a clutter bank) and the mean
+        response to the keypoint's own instances, which is the length of their mean vector (exact
+        after :class:`BankRefreshHook`). Infinite for a keypoint that was never seen, whose score
+        is 0 thereby.
         """
         theta = self.bank.theta
         reach = theta.new_zeros(len(theta)) if self.clutter is None else self.clutter.reach(theta)
-        reach = reach.masked_fill(~theta.any(dim=1), torch.inf)
-        return reach if classes is None else reach.view(self.num_classes, -1)[classes]
+        middle = (reach + self.bank.mu.norm(dim=1)) / 2
+        middle = middle.masked_fill(~theta.any(dim=1), torch.inf)
+        return middle if classes is None else middle.view(self.num_classes, -1)[classes]
 
     def locate(
-        self, responses: Tensor, reach: Tensor, inside: Tensor | None = None
+        self, responses: Tensor, threshold: Tensor, inside: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Keypoints (B, K, 2) in input pixels and scores (B, K).
 
         Args:
             responses (Tensor): Cosines (B, K, h, w).
-            reach (Tensor): Of :meth:`clutter_reach`.
+            threshold (Tensor): Of :meth:`score_threshold`.
             inside (Tensor | None): bool (B, h, w), the cells in which keypoints may lie.
         """
         if inside is not None:
             responses = responses.masked_fill(~inside[:, None], -torch.inf)
         keypoints, values, _ = self.decoder.locate(responses)
-        return keypoints, ((values - reach) / self.score_temperature).sigmoid()
+        return keypoints, ((values - threshold) / self.score_temperature).sigmoid()
 
     def _project(self, feats: Sequence[Tensor], prototypes: Tensor) -> Tensor:
         self._check_size(feats[-1])
         return self.respond(self.projection(feats[-1]), prototypes)
 
     def _decode(
-        self, responses: Tensor, reach: Tensor, samples: Sequence[PoseDataSample]
+        self, responses: Tensor, threshold: Tensor, samples: Sequence[PoseDataSample]
     ) -> list[InstanceData]:
         """What :meth:`locate` finds, as instances."""
         inside = self._inside(responses, samples) if self.mask_box else None
-        keypoints, scores = self.locate(responses, reach, inside)
+        keypoints, scores = self.locate(responses, threshold, inside)
         arrays = keypoints[:, None].cpu().numpy(), scores[:, None].cpu().numpy()
         return [
             InstanceData(keypoints=points, keypoint_scores=score)

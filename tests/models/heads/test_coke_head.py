@@ -46,6 +46,8 @@ def filled_head(**options):
     head.bank.theta.copy_(
         F.normalize(torch.randn(*head.bank.theta.shape, generator=generator), dim=1)
     )
+    lengths = 0.5 + 0.4 * torch.rand(len(head.bank.theta), 1, generator=generator)
+    head.bank.mu.copy_(lengths * head.bank.theta)
     if head.clutter is not None:
         head.clutter.push(F.normalize(torch.randn(25, D, generator=generator), dim=1))
     return head
@@ -183,7 +185,9 @@ def test_without_clutter_bank():
     vectors = unit_map(head, features())
     peaks = torch.einsum('kd,bdhw->bkhw', head.bank.theta, vectors).flatten(2).max(-1)[0]
     scores = np.concatenate([pred.keypoint_scores for pred in preds])
-    np.testing.assert_allclose(scores, (peaks / 0.07).sigmoid().detach(), rtol=1e-4)
+    np.testing.assert_allclose(
+        scores, ((peaks - head.bank.mu.norm(dim=1) / 2) / 0.07).sigmoid().detach(), rtol=1e-4
+    )
 
 
 def test_keypoints_are_all_over_the_map_if_the_map_is_small():
@@ -217,7 +221,8 @@ def slow_predictions(head, feats, boxes=None):
                     if response > best:
                         best, cells[b, k] = response, (x, y)
             reach = np.quantile([(c @ head.bank.theta[k]).item() for c in clutter], 0.99)
-            scores[b, k] = 1 / (1 + np.exp((reach - best) / 0.07))
+            middle = (reach + np.linalg.norm(head.bank.mu[k])) / 2
+            scores[b, k] = 1 / (1 + np.exp((middle - best) / 0.07))
     return (cells + 0.5) * STRIDE - 0.5, scores
 
 
@@ -280,8 +285,9 @@ def test_keypoints_are_independent():
     """Erasing or exchanging prototypes leaves the other keypoints where they are."""
     head, feats, data = filled_head(), features(), samples()
     before = head.predict(feats, data)
-    head.bank.theta[2] = 0
-    head.bank.theta[[0, 1]] = head.bank.theta[[1, 0]]
+    for table in (head.bank.theta, head.bank.mu):
+        table[2] = 0
+        table[[0, 1]] = table[[1, 0]]
     for a, b in zip(before, head.predict(feats, data), strict=True):
         np.testing.assert_array_equal(a.keypoints[:, [1, 0, 3]], b.keypoints[:, [0, 1, 3]])
         np.testing.assert_allclose(
@@ -337,7 +343,7 @@ def test_checkpoints():
     head.loss(features(), samples())
     other.load_state_dict(head.state_dict(), strict=True)
     assert torch.equal(other(features()), head(features()))
-    assert torch.equal(other.clutter_reach(), head.clutter_reach())
+    assert torch.equal(other.score_threshold(), head.score_threshold())
     with pytest.raises(ValueError, match='theta .* has 4 prototypes of 8 .* the model has 5 of 8'):
         mmengine_load(make_head(num_keypoints=K + 1), head.state_dict())
 
