@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
 import pytest
+from mmengine.logging import MMLogger
 
 from tests.helpers import write_tiny_mp100
+
+
+@pytest.fixture(autouse=True)
+def _without_closed_logs() -> None:
+    """A web server that a test has started (uvicorn, by ``dictConfig``) closes all log files of the
+    process; MMEngine's loggers of earlier tests would write into them."""
+    for logger in MMLogger._instance_dict.values():
+        for handler in list(logger.handlers):
+            if isinstance(handler, logging.FileHandler) and handler.stream is None:
+                logger.removeHandler(handler)
 
 
 @pytest.fixture(scope='session')
