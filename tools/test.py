@@ -31,6 +31,7 @@ from kpt_plugins.apis.run_config import (
 from kpt_plugins.engine.dist import setup_launcher
 from kpt_plugins.engine.memory import keep_freed_memory
 from kpt_plugins.evaluation import EpisodeKeypointMetric, format_scores
+from kpt_plugins.models.checkpoint_mismatch import CheckpointMismatchError
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -146,7 +147,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     # Strictly: with a part of the weights missing the scores would mean nothing.
     try:
         runner.load_checkpoint(args.checkpoint, strict=True)
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, CheckpointMismatchError) as error:
         raise wrong_weights(error, args.checkpoint, cfg) from error
     flat = runner.test()
     if not is_main_process():

@@ -14,6 +14,8 @@ from mmpose.structures import PoseDataSample
 from torch import nn
 from torch.utils.data import Dataset
 
+from kpt_plugins.models.checkpoint_mismatch import CheckpointMismatchError
+
 from .checkpoint import load_checkpoint_safely
 
 
@@ -67,17 +69,16 @@ def load_model(
     content = load_checkpoint_safely(checkpoint, 'cpu', allow_pickle)
     try:
         model.load_state_dict(content.get('state_dict', content))
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, CheckpointMismatchError) as error:
         raise wrong_weights(error, checkpoint, cfg) from error
     return model.to(device)
 
 
 def wrong_weights(
-    error: RuntimeError | ValueError, checkpoint: str | Path, cfg: Config
+    error: RuntimeError | CheckpointMismatchError, checkpoint: str | Path, cfg: Config
 ) -> ValueError:
     """What to raise in place of the error of a strict ``load_state_dict``: with the file and the
-    config, and of PyTorch's or MMEngine's, which lists every parameter, the first few. A ValueError
-    is that of one of our modules."""
+    config, and of PyTorch's or MMEngine's, which lists every parameter, the first few."""
     lines = [line.strip(' \t.') for line in str(error).splitlines()[1:] if line.strip()]
     shapes = [line for line in lines if line.startswith('size mismatch')]
     # Missing ones, and ones that the model has not: a line each.

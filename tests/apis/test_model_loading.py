@@ -70,6 +70,18 @@ def test_weights_of_another_shape_are_refused(cfg, tmp_path):
     assert names[0] in words and 'torch.Size([1, 2, 3])' in words
 
 
+def test_other_prototypes_are_refused(tmp_path):
+    cfg = load_config('coke_livestock_cattle')
+    torch.save(dict(state_dict=build_model(cfg).state_dict()), tmp_path / 'a.pth')
+    cfg.model.head.num_keypoints = 12
+    with pytest.raises(ValueError) as error:
+        load_model(cfg, tmp_path / 'a.pth')
+    words = str(error.value)
+    assert f'{tmp_path / "a.pth"} has not the weights of the model of {cfg.filename}: ' in words
+    assert 'has 18 prototypes of 64 numbers; the model has 12 of 64' in words
+    assert 'by model.head.num_keypoints, num_classes and feat_dim of its config' in words
+
+
 def test_missing_part(cfg):
     cfg.val_dataloader = None
     with pytest.raises(ValueError, match='no val_dataloader'):

@@ -12,6 +12,8 @@ from mmpose.structures import PoseDataSample
 from mmpose.utils.tensor_utils import to_numpy
 from torch import Tensor, nn
 
+from kpt_plugins.models.checkpoint_mismatch import CheckpointMismatchError
+
 
 @MODELS.register_module()
 class IncrementalHeatmapHead(HeatmapHead):
@@ -120,7 +122,8 @@ class IncrementalHeatmapHead(HeatmapHead):
         """Registered by ``HeatmapHead``; grows the last layer's tensors in the state dict.
 
         Raises:
-            ValueError: If a tensor has neither the old nor all keypoints' rows, or other inputs.
+            CheckpointMismatchError: If a tensor has neither the old nor all keypoints' rows, or
+                other inputs.
         """
         super()._load_state_dict_pre_hook(state_dict, prefix, *args, **kwargs)
         for name, own in self.final_layer.named_parameters():
@@ -130,12 +133,12 @@ class IncrementalHeatmapHead(HeatmapHead):
 
     def _grow(self, key: str, value: Tensor, own: Tensor) -> Tensor:
         if value.shape[1:] != own.shape[1:]:
-            raise ValueError(
+            raise CheckpointMismatchError(
                 f'{key} of the checkpoint has shape {tuple(value.shape)}; expected '
                 f'(keypoints, {", ".join(map(str, own.shape[1:]))})'
             )
         if len(value) not in (self.num_old, self.out_channels):
-            raise ValueError(
+            raise CheckpointMismatchError(
                 f'{key} of the checkpoint has {len(value)} rows, one a keypoint; expected '
                 f'{self.num_old} (num_old, the keypoints to take over) or {self.out_channels} '
                 f'(out_channels, the old and the new ones)'

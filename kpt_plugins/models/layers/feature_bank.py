@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from kpt_plugins.models.checkpoint_mismatch import CheckpointMismatchError
+
 
 class FeatureBank(nn.Module):
     """Rows of features in buffers: saved, moved between devices, never trained.
@@ -30,10 +32,10 @@ class FeatureBank(nn.Module):
         return super()._apply(keep_precision, recurse)
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any) -> None:
-        """Raises ValueError if the checkpoint has other rows; MMEngine would only warn."""
+        """Raises CheckpointMismatchError for other rows; MMEngine would only warn."""
         own, found = getattr(self, self.counted), state_dict.get(prefix + self.counted)
         if found is not None and found.shape != own.shape:
-            raise ValueError(
+            raise CheckpointMismatchError(
                 f'{prefix}{self.counted} of the checkpoint has {found.shape[0]} {self.row_name} of '
                 f'{found.shape[1]} numbers; the model has {own.shape[0]} of {own.shape[1]}, by '
                 f'{self.fields} of its config'
