@@ -6,10 +6,14 @@ import json
 from pathlib import Path
 
 
-def training_minutes(folder: Path) -> float:
-    """Time of all training iterations, from the logs; repeated ones count once."""
+def training_minutes(*folders: Path) -> float:
+    """Time of all training iterations, from the logs; repeated ones count once.
+
+    Of several folders, a run that went on from another's checkpoint comes after that.
+    """
     times: dict[int, float] = {}
-    for log in sorted(folder.glob('*/vis_data/scalars.json')):
+    logs = (log for folder in folders for log in sorted(folder.glob('*/vis_data/scalars.json')))
+    for log in logs:
         for line in log.read_text().splitlines():
             try:
                 entry = json.loads(line)

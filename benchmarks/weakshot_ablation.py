@@ -5,9 +5,10 @@ Oracle, which uses the novel labels) trains by ``tools/train.py``, tests by ``to
 probes keyness and correspondence by ``tools/analysis/probe_weakshot.py``. All start from one trunk,
 the backbone of the few-shot model of ``make demo``, which is trained here first. All rows have the
 same epochs, and all but the Oracle the same labelled pairs: base only leaves out the novel images
-of its batches, no base pair. The mean pose is scored on the same test images. Writes
-``benchmarks/results/weakshot_ablation.{md,png,json}``. It can be stopped and started again at any
-moment: finished runs are kept, broken ones resumed.
+of its batches, no base pair. Before the novel losses begin, all rows but the Oracle are the same
+training; base only does this part for all. The mean pose is scored on the same test images.
+Writes ``benchmarks/results/weakshot_ablation.{md,png,json}``. It can be stopped and started again
+at any moment: finished runs are kept, broken ones resumed.
 
 As it stands: 2 data sets (synthetic: 40 base and 12 novel categories; minicape: 7 and 3), 6 rows
 and 3 seeds, 36 runs of 1000 iterations with 32 images each. Fewer by ``--data``, ``--rows``,
@@ -27,6 +28,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -58,9 +60,20 @@ def execute(run: Trunk | Run, processes: Processes) -> None:
 
 def execute_all(runs: Sequence[Run], jobs: int) -> list[str]:
     """Execute the trunk, then runs, several at a time; returns what went wrong."""
+    # Those that others go on from first, so that no run waits for one that is not begun.
+    order = dict.fromkeys([run.start for run in runs if run.start] + [*runs])
     with at_once(jobs) as (pool, processes):
         pool.submit(execute, runs[0].trunk, processes).result()
-        return wait_for({pool.submit(execute, run, processes): run.name for run in runs})
+        futures: dict[Run, Future] = {}
+
+        def start(run: Run) -> None:
+            if run.start:
+                futures[run.start].result()
+            execute(run, processes)
+
+        for run in order:
+            futures[run] = pool.submit(start, run)
+        return wait_for({future: run.name for run, future in futures.items()})
 
 
 def collect(runs: Sequence[Run]) -> dict[str, Any]:
@@ -76,7 +89,8 @@ def collect(runs: Sequence[Run]) -> dict[str, Any]:
             continue
         scores = json.loads(run.scores.read_text())
         content = {key: run.experiment()[key] for key in ('data', 'row', 'seed', 'options')}
-        content['minutes'] = round(training_minutes(run.folder), 2)
+        folders = [part.folder for part in (run.start, run) if part]
+        content['minutes'] = round(training_minutes(*folders), 2)
         content['probes'] = json.loads(run.probes.read_text())['means']
         done.append({**content, **{key: scores[key] for key in ('novel', 'base', 'mean_pose')}})
     if not done:

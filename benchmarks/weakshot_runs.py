@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from coke_runs import ROOT, command, contents, length
 
+from kpt_plugins.apis.checkpoint import find_resume_checkpoint
 from kpt_plugins.apis.run_config import load_config
 
 DATA = {
     name: ROOT / 'benchmarks' / 'configs' / f'weakshot_{name}.py' for name in ('synth', 'minicape')
 }
-REFERENCE = 'base'
+REFERENCE, ORACLE = 'base', 'oracle'
 NOVEL_LOSSES = ('equivariance', 'localization', 'consistency', 'guiding')
 
 
@@ -38,7 +40,7 @@ ROWS = {
     'nc': Row('+ L_NC', with_losses('consistency')),
     'ng': Row('+ L_NG', with_losses('guiding')),
     'full': Row('full'),
-    'oracle': Row('Oracle', {**with_losses(), 'train_dataloader.dataset.novel_labels': True}),
+    ORACLE: Row('Oracle', {**with_losses(), 'train_dataloader.dataset.novel_labels': True}),
 }
 """Each of the middle three has one of the full method's novel losses beside the base ones."""
 
@@ -114,6 +116,23 @@ class Run:
         return self.folder / f'epoch_{self.budget.epochs}.pth'
 
     @property
+    def shared_epochs(self) -> int:
+        """Whole epochs before the novel losses begin."""
+        hooks = load_config(self.config).custom_hooks
+        (begin,) = (hook.begin for hook in hooks if hook.type == 'NovelWarmupHook')
+        return math.floor(begin * self.budget.epochs)
+
+    @property
+    def start(self) -> Run | None:
+        """Base only, if its first epochs are this run's too.
+
+        Before the novel losses begin, novel images are not looked at, except by the Oracle.
+        """
+        if self.row in (REFERENCE, ORACLE) or not self.shared_epochs:
+            return None
+        return replace(self, row=REFERENCE)
+
+    @property
     def trunk(self) -> Trunk:
         return Trunk(self.root)
 
@@ -130,6 +149,7 @@ class Run:
         return {
             **{f'model.backbone.init_cfg.{key}': value for key, value in weights.items()},
             **length(self.budget.epochs),
+            'default_hooks.checkpoint.max_keep_ckpts': -1,  # other rows go on from one
             'train_dataloader.dataset.num_pairs': self.budget.pairs,
             # of the pairs drawn; the division into training and test images stays the same
             'train_dataloader.dataset.seed': self.seed,
@@ -139,7 +159,10 @@ class Run:
     def steps(self) -> list[tuple[Path, list[str]]]:
         """What is to be done: the file that a command leaves, and the command."""
         start = ('train.py', self.config, '--work-dir', self.folder, '--seed', self.seed)
-        train = command(*start, '--no-validate', '--resume', options=self.training_options())
+        start += ('--no-validate', '--resume')
+        if self.start and find_resume_checkpoint(self.folder) is None:
+            start += (self.start.folder / f'epoch_{self.shared_epochs}.pth',)
+        train = command(*start, options=self.training_options())
         # the training set is not built for a test, its entries would be for nothing
         options = {k: v for k, v in ROWS[self.row].options.items() if k.startswith('model.')}
         start = ('test.py', self.config, self.checkpoint, '--work-dir', self.folder / 'test')

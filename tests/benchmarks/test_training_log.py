@@ -22,3 +22,12 @@ def test_minutes_count_every_iteration_once(tmp_path):
     assert training_log.training_minutes(tmp_path) == pytest.approx(
         (20 * 6 + 20 * 3 + 10 * 3 + 10 * 1.5) / 60
     )
+
+
+def test_minutes_of_a_run_that_went_on_from_another(tmp_path):
+    for name, entries in (('first', [(20, 6.0), (40, 3.0)]), ('second', [(40, 1.5), (60, 9.0)])):
+        path = tmp_path / name / '20260101_000001' / 'vis_data' / 'scalars.json'
+        path.parent.mkdir(parents=True)
+        path.write_text('\n'.join(json.dumps(dict(time=t, step=s)) for s, t in entries))
+    folders = (tmp_path / 'first', tmp_path / 'second')
+    assert training_log.training_minutes(*folders) == pytest.approx(20 * (6 + 1.5 + 9) / 60)

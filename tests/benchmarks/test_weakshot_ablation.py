@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from kpt_plugins.apis.run_config import load_config
 from tests.tools.tool import load_tool
@@ -19,7 +20,8 @@ def make_run(row='full', data='synth', seed=0, root=Path('nowhere'), budget=BUDG
 
 
 def parse(command):
-    """The config that a command line of a tool runs."""
+    """The config that a command line of a tool runs, started anew."""
+    command = [part for part in command if 'base_seed' not in part or 'epoch_1.pth' not in part]
     name = Path(command[1]).relative_to(runs.ROOT / 'tools').with_suffix('')
     tool = load_tool(str(name))
     args = tool.parse_args(command[2:])
@@ -141,11 +143,11 @@ def test_runs_are_done_once_and_failures_are_told(recorded, tmp_path):
     tools = ('train', 'test', 'probe_weakshot')
     with pytest.raises(SystemExit, match='minicape_full_seed0: broken'):
         driver.main(arguments(tmp_path, '--rows', 'base', 'full', '--seeds', '0'))
-    names = ('synth_base_seed0', 'synth_full_seed0', 'minicape_base_seed0')
+    names = ('synth_base_seed0', 'minicape_base_seed0', 'synth_full_seed0')
     all_tools = [(name, tool) for name in names for tool in tools]
     assert recorded == [('trunk', 'train'), *all_tools]
     content = json.loads((tmp_path / 'table.json').read_text())
-    assert [f'{r["data"]}_{r["row"]}_seed{r["seed"]}' for r in content['runs']] == [*names]
+    assert {f'{r["data"]}_{r["row"]}_seed{r["seed"]}' for r in content['runs']} == {*names}
     assert content['missing']['minicape_full_seed0'] == 'not trained to the end'
     assert content['missing']['synth_oracle_seed2'] == 'not started'
     assert len(content['runs']) + len(content['missing']) == 36
@@ -157,6 +159,32 @@ def test_runs_are_done_once_and_failures_are_told(recorded, tmp_path):
     chosen = ('--data', 'synth', '--rows', 'base', 'ng', '--seeds', '0')
     driver.main(arguments(tmp_path, *chosen))
     assert recorded == [('synth_ng_seed0', tool) for tool in tools]
+
+
+def test_rows_go_on_from_base_only(recorded, tmp_path):
+    def resumed(run):
+        command = run.steps()[0][1]
+        return command[command.index('--resume') + 1]
+
+    full = make_run(root=tmp_path)
+    assert full.shared_epochs == 1 and full.start == make_run('base', root=tmp_path)
+    assert resumed(full) == str(tmp_path / 'synth_base_seed0' / 'epoch_1.pth')
+    for row in ('base', 'oracle'):
+        alone = make_run(row, root=tmp_path)
+        assert alone.start is None and resumed(alone) == '--cfg-options'
+    short = make_run(root=tmp_path, budget=runs.Budget(1, 40))
+    assert short.start is None and resumed(short) == '--cfg-options'
+    # one that is there already goes on from its own
+    full.folder.mkdir()
+    torch.save({}, full.folder / 'epoch_2.pth')
+    assert resumed(full) == '--cfg-options'
+    # whoever asks for the row alone gets base only before it, and its failure
+    driver.main(arguments(tmp_path, '--data', 'synth', '--rows', 'nc', '--seeds', '0'))
+    assert [name for name, tool in recorded if tool == 'train'] == [
+        'trunk',
+        'synth_base_seed0',
+        'synth_nc_seed0',
+    ]
 
 
 def test_state_and_other_budget(recorded, tmp_path):
