@@ -4,7 +4,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from kpt_plugins.apis.checkpoint import load_checkpoint_safely
 from kpt_plugins.apis.run_config import load_config
+from tests.apis.test_prompt_assignment import TINY
 from tests.tools.tool import load_tool
 
 from .loading import load_benchmark
@@ -185,6 +187,27 @@ def test_rows_go_on_from_base_only(recorded, tmp_path):
         'synth_base_seed0',
         'synth_nc_seed0',
     ]
+
+
+def test_the_shared_part_is_the_same_training(tiny_mp100, tmp_path, monkeypatch):
+    """A row that goes on from base only ends with the weights of one trained from the start."""
+    monkeypatch.setenv('KPT_DATA_ROOT', str(tiny_mp100.parent))
+    train = load_tool('train')
+    epochs = {'train_cfg.max_epochs': 2, 'param_scheduler.1.end': 2, 'param_scheduler.1.T_max': 2}
+
+    def weights(name, options, *more):
+        folder = tmp_path / name
+        given = [f'{key}={value}' for key, value in {**epochs, **options}.items()]
+        start = [str(TINY), '--work-dir', str(folder), '--seed', '3', '--no-validate', *more]
+        train.main([*start, '--cfg-options', *given])
+        return load_checkpoint_safely(folder / 'epoch_2.pth')['state_dict']
+
+    base = weights('base', runs.ROWS['base'].options)
+    alone = weights('alone', {})
+    shared = weights('shared', {}, '--resume', str(tmp_path / 'base' / 'epoch_1.pth'))
+    assert alone.keys() == shared.keys()
+    assert all(torch.equal(alone[key], shared[key]) for key in alone)
+    assert any(not torch.equal(alone[key], base[key]) for key in alone)
 
 
 def test_state_and_other_budget(recorded, tmp_path):
