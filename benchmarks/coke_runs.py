@@ -55,6 +55,25 @@ ABLATIONS = {
         options={'model.head.loss.spatial_weight': 0},
     ),
 }
+CHOSEN_ON = 'sheep'
+STRIDE_8 = {
+    'model.backbone.out_indices': (1, 2),
+    'model.neck.in_channels': (64, 128),
+    'model.head.decoder.stride': 8,
+    'train_dataloader.dataset.pipeline.7.encoder.stride': 8,
+}
+CHOICES = {
+    'outside': Variant('clutter outside the box alone', options={'model.head.noise_inside': 0.0}),
+    'inside': Variant('clutter inside the box alone', options={'model.head.noise_inside': 1.0}),
+    'far': Variant('clutter 3 cells or more away', options={'model.head.exclude_radius': 3}),
+    'small_bank': Variant('a tenth of the clutter', options={'model.head.clutter.size': 256}),
+    'large_bank': Variant('four times the clutter', options={'model.head.clutter.size': 10240}),
+    'cool': Variant(
+        'temperature 0.03 in place of 0.07', options={'model.head.loss.temperature': 0.03}
+    ),
+    'stride8': Variant('cells of 8 px in place of 4', options=STRIDE_8),
+}
+"""What the specification leaves open, each beside CoKe as its config has it."""
 
 
 @dataclass(frozen=True)
@@ -174,8 +193,13 @@ class Run:
         return self.folder / 'occlusion' / 'levels.json'
 
     @property
+    def options(self) -> Mapping[str, Any]:
+        """Config entries that make the variant."""
+        return self._variant.options
+
+    @property
     def _variant(self) -> Variant:
-        return (MODELS | ABLATIONS)[self.variant]
+        return (MODELS | ABLATIONS | CHOICES)[self.variant]
 
     def training_options(self) -> dict[str, Any]:
         weights = dict(type='Pretrained', checkpoint=self.trunk.checkpoint, prefix='backbone.')
@@ -183,14 +207,14 @@ class Run:
         options |= {'optim_wrapper.optimizer.lr': self.budget.lr, **length(self.budget.epochs)}
         if self.data == 'synth':
             options['train_dataloader.dataset.indices'] = self.budget.synth_images
-        return {**options, **self._variant.options}
+        return {**options, **self.options}
 
     def steps(self) -> list[tuple[Path, list[str]]]:
         """What is to be done: the last file that a command leaves, and the command."""
         start = ('train.py', self.config, '--work-dir', self.folder, '--seed', self.seed)
         train = command(*start, '--resume', options=self.training_options())
         start = ('occlusion_benchmark.py', self.config, self.checkpoint, '--levels', *LEVELS)
-        test = command(*start, '--out', self.scores.parent, options=self._variant.options)
+        test = command(*start, '--out', self.scores.parent, options=self.options)
         return [(self.checkpoint, train), (self.scores.with_name('roc.png'), test)]
 
     def experiment(self) -> dict[str, Any]:
@@ -200,7 +224,7 @@ class Run:
             variant=self.variant,
             seed=self.seed,
             config=str(self.config.relative_to(ROOT)),
-            options=dict(self._variant.options),
+            options=dict(self.options),
             budget=asdict(self.budget),
             trunk=self.trunk.experiment(),
             base=contents(self.config, self.training_options()),

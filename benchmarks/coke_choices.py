@@ -1,0 +1,135 @@
+"""What CoKe's specification leaves open, tried on validation images.
+
+Where clutter is drawn, the size of its bank, temperature, stride.
+
+Trains CoKe on sheep, where its seeds differ least, as its config has it and with one change each,
+and heatmaps from the same extractor, with one seed from one trunk as ``coke_occlusion.py`` does, in
+the same folders: what that has trained is not trained again. Tests on the validation images at the
+levels 0 and 2. Writes ``benchmarks/results/coke_choices.{md,json}``. It can be stopped and started
+again at any moment.
+
+Examples:
+    python benchmarks/coke_choices.py
+    python benchmarks/coke_choices.py --choices outside inside
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ablation_report import markdown_table
+from coke_occlusion import RESULTS, execute_all
+from coke_report import AFTER, BASELINE, BEFORE, REFERENCE, auroc, loss, pck
+from coke_runs import CHOICES, CHOSEN_ON, MODELS, Budget, Run, command
+
+LEVELS = (BEFORE, AFTER)
+VALIDATION = {'test_dataloader.dataset.ann_file': f'annotations/{CHOSEN_ON}_val.json'}
+COLUMNS = {'L0': pck(BEFORE), 'L2': pck(AFTER), 'loss': loss, 'AUROC %': auroc}
+
+
+@dataclass(frozen=True)
+class Choice(Run):
+    """A run that is tested on validation images."""
+
+    @property
+    def scores(self) -> Path:
+        return self.folder / 'validation' / 'levels.json'
+
+    def steps(self) -> list[tuple[Path, list[str]]]:
+        """What is to be done: the last file that a command leaves, and the command."""
+        training, _ = super().steps()
+        start = ('occlusion_benchmark.py', self.config, self.checkpoint, '--levels', *LEVELS)
+        options = {**VALIDATION, **self.options}
+        test = command(*start, '--out', self.scores.parent, options=options)
+        return [training, (self.scores.with_name('roc.png'), test)]
+
+
+def collect(runs: Sequence[Choice]) -> dict[str, Any]:
+    """All that the table is made of.
+
+    Raises:
+        ValueError: if no run is finished.
+    """
+    done, missing = [], {}
+    for run in runs:
+        if (state := run.state()) != 'finished':
+            missing[run.name] = state
+            continue
+        scores = json.loads(run.scores.read_text())
+        content = {key: run.experiment()[key] for key in ('variant', 'seed', 'options')}
+        done.append({**content, 'AUROC': scores['AUROC'], 'levels': scores['levels']})
+    if not done:
+        raise ValueError(f'no finished run of this budget in {runs[0].root}')
+    return dict(runs=done, missing=missing)
+
+
+def report(results: dict[str, Any], budget: Budget) -> str:
+    """The page in Markdown."""
+    titles = {name: variant.title for name, variant in (MODELS | CHOICES).items()}
+    rows = [['', *COLUMNS]]
+    for run in results['runs']:
+        scores = (f'{score(run):.1f}' for score in COLUMNS.values())
+        rows.append([titles[run['variant']], *scores])
+    seed = results['runs'][0]['seed']
+    parts = [
+        '# What the specification of CoKe leaves open',
+        f'`python benchmarks/coke_choices.py` on {CHOSEN_ON}, seed {seed}: {budget.epochs} epochs '
+        'from the trunk of [coke_occlusion.md](coke_occlusion.md). PCK@0.1 of the visible '
+        'keypoints of the **validation** images without occluders (L0) and with 40 to 60 % of the '
+        'box behind them (L2), in percent; AUROC of the scores at both levels. One seed: a point '
+        'or less says nothing.',
+        markdown_table(rows),
+    ]
+    if results['missing']:
+        lines = [f'- {name}: {state}' for name, state in results['missing'].items()]
+        parts += ['Missing:', '\n'.join(lines)]
+    return '\n\n'.join(parts) + '\n'
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('--choices', nargs='+', choices=CHOICES, default=list(CHOICES))
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--epochs', type=int, default=Budget.epochs)
+    parser.add_argument('--trunk-epochs', type=int, default=Budget.trunk_epochs)
+    parser.add_argument('--jobs', type=int, default=2, help='runs at a time, one thread each')
+    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/coke_occlusion'))
+    out = RESULTS.with_name('coke_choices')
+    parser.add_argument('--out', type=Path, default=out, help='results, without .md and .json')
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    args = parse_args(argv)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit('terminated'))
+    budget = Budget(epochs=args.epochs, trunk_epochs=args.trunk_epochs)
+
+    def plan(names: Sequence[str]) -> list[Choice]:
+        variants = (REFERENCE, BASELINE, *names)
+        return [Choice(CHOSEN_ON, name, args.seed, budget, args.work_dir) for name in variants]
+
+    problems = execute_all(plan(args.choices), args.jobs)
+    try:
+        results = collect(plan([*CHOICES]))
+        page = report(results, budget)
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        args.out.with_suffix('.md').write_text(page)
+        args.out.with_suffix('.json').write_text(json.dumps(results, indent=1) + '\n')
+        print(page)
+    except ValueError as error:
+        problems.append(str(error))
+    if problems:
+        raise SystemExit('\n'.join(problems))
+
+
+if __name__ == '__main__':
+    main()
