@@ -5,6 +5,9 @@ VENV ?= .venv
 TESTS ?= tests
 PYTEST_ARGS ?=
 PARALLEL ?= -n auto --maxprocesses 4 --dist loadfile
+# Pictures of the page that the browser's tests keep, where there is a browser.
+KPT_SCREENSHOTS ?= work_dirs/screenshots
+export KPT_SCREENSHOTS
 export VENV PYTHON TORCH_FILE TORCH_INDEX SYSTEM_TORCH MMCV_OPS WHEELHOUSE REINSTALL
 
 BIN = $(VENV)/bin
@@ -24,6 +27,7 @@ demo: install ## train, test and draw FMMP on the synthetic dataset (about 10 mi
 	@$(BIN)/python tools/demo.py
 
 test: install ## run the test suite, files side by side on up to 4 cores
+	@mkdir -p $(KPT_SCREENSHOTS)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --durations=10 $(PARALLEL) $(PYTEST_ARGS) $(TESTS)
 
 test-oldest: ## run the test suite with the oldest supported torch, in .venv-oldest

@@ -46,10 +46,13 @@ def move(points, matrix):
 
 
 def read_support(photo, annotation, info):
-    """Crop, keypoints (K, 2) as fractions of it, their visibility, and the whole annotation."""
-    image, content = read_image(photo), json.loads(Path(annotation).read_text())
-    points = np.array([[*point, 1][:3] for point in content['keypoints']], np.float32)
-    pixels, matrix, _ = crop(image, content.get('bbox') or whole(image), info)
+    """Crop, keypoints (K, 2) as fractions of it, their visibility, and the annotation."""
+    (image, whole), content = read_image(photo), json.loads(Path(annotation).read_text())
+    points = np.array([[*point, 1][:3] for point in content['keypoints']])
+    box = np.array(content.get('bbox') or whole, float)
+    content['size'] = size = box[2:] - box[:2]
+    content['pose'] = np.where(points[:, 2:] > 0, (points[:, :2] - box[:2]) / size, np.nan)
+    pixels, matrix, _ = crop(image, box, info)
     visible, places = points[:, 2] > 0, move(points[:, :2], matrix)
     if info['visible_grid']:
         grid, radius = info['visible_grid']
@@ -59,9 +62,9 @@ def read_support(photo, annotation, info):
     return pixels, np.where(visible[:, None], places, 0), visible, content
 
 
-def spanning_tree(points, visible):
-    """Links of the shortest tree over the visible points, for want of a skeleton."""
-    first, *rest = np.flatnonzero(visible)
+def spanning_tree(points):
+    """Links of the shortest tree over points that are not NaN, for want of a skeleton."""
+    first, *rest = np.flatnonzero(~np.isnan(points[:, 0]))
     tree, links = [first], []
     while rest:
         pairs = [(a, b) for a in tree for b in rest]
@@ -77,7 +80,7 @@ def pad(points, visible, links, info):
     size, real = info['num_keypoints'], len(points)
     if real > size:
         raise SystemExit(f'{real} keypoints; the exported model takes {size} at most')
-    each = (size - real) // len(links) if len(links) and info['padding'] == 'eqdiv' else 0
+    each = (size - real) // len(links) if links and info['padding'] == 'eqdiv' else 0
     padded, shown = np.zeros((size, 2), np.float32), np.zeros(size, bool)
     padded[:real], shown[:real] = points, visible
     share = np.arange(1, each + 1)[:, None] / (each + 1)
@@ -92,8 +95,7 @@ def pad(points, visible, links, info):
 def references(shown, links, real, each, info):
     """For each keypoint those nearest along the skeleton, itself first (K, M)."""
     size, number = len(shown), info['num_references']
-    links = [] if info['structure'] == 'self' else [tuple(link) for link in links]
-    chains = []
+    links, chains = [tuple(link) for link in links if info['structure'] != 'self'], []
     for n, (a, b) in enumerate(links):
         placed = [real + n * each + i for i in range(each)]
         if placed and shown[placed[0]]:
@@ -118,7 +120,8 @@ def prepare_supports(pairs, info):
     if len({len(p) for p in points}) > 1:
         raise SystemExit('the supports have different numbers of keypoints')
     links = next((c['skeleton'] for c in contents if c.get('skeleton')), None)
-    links = links or spanning_tree(points[0], visible[0])
+    pose = np.ma.masked_invalid([c['pose'] for c in contents]).mean(axis=0).filled(np.nan)
+    links = links or spanning_tree(pose * np.mean([c['size'] for c in contents], axis=0))
     padded = [pad(*pair, links, info) for pair in zip(points, visible, strict=True)]
     shown, each, real = np.stack([p[1] for p in padded]), padded[0][2], len(points[0])
     tables = [references(row, links, real, each, info) for row in (*shown, shown.any(axis=0))]
@@ -129,18 +132,14 @@ def prepare_supports(pairs, info):
         visible=shown,
         references=np.stack(tables[:-1]),
         query_references=tables[-1],
-    ), dict(names=names, skeleton=links, number=real)
+    ), dict(names=names, skeleton=links, known=~np.isnan(pose[:, 0]))
 
 
 def read_image(path):
-    image = cv2.imread(str(path))
-    if image is None:
+    """An image and the box of all of it."""
+    if (image := cv2.imread(str(path))) is None:
         raise SystemExit(f'{path}: no image that can be read')
-    return image
-
-
-def whole(image):
-    return [0, 0, image.shape[1], image.shape[0]]
+    return image, [0, 0, image.shape[1], image.shape[0]]
 
 
 def find(folder, image, boxes, supports, category=None):
@@ -165,7 +164,10 @@ def find(folder, image, boxes, supports, category=None):
     points, scores = graphs[-1].run(None, {name: inputs[name] for name in wanted})
     corner, scale = (np.stack(values)[:, None] for values in zip(*places, strict=True))
     points = points / np.array(info['input_size']) * scale + corner
-    found = np.concatenate([points, scores[..., None]], axis=-1)[:, : told.get('number')]
+    found = np.concatenate([points, scores[..., None]], axis=-1)
+    if 'known' in told:
+        found = found[:, : len(told['known'])]
+        found[..., 2] *= told['known']  # what no support shows cannot be found
     if category is not None:  # a weak-shot model's prompts by the keypoints of a category
         prompts = np.array(info['categories'][category])
         found = np.where((prompts >= 0)[:, None], found[:, prompts], 0)
@@ -181,10 +183,8 @@ def main():
     parser.add_argument('--category', help='id of a category whose prompts have names (weak-shot)')
     parser.add_argument('--draw', help='picture to write')
     args = parser.parse_args()
-    image = read_image(args.image)
-    found, names, links = find(
-        args.folder, image, args.box or [whole(image)], args.support, args.category
-    )
+    image, whole = read_image(args.image)
+    found, names, links = find(args.folder, image, args.box or [whole], args.support, args.category)
     print(json.dumps(dict(keypoints=found.tolist(), names=names, skeleton=links)))
     for points in found[..., :2].round().astype(int) if args.draw else ():
         for a, b in links or ():

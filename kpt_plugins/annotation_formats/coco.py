@@ -6,7 +6,8 @@ the pairs that a mirror exchanges (`flip_pairs`, counted from 0, a field that
 :class:`~kpt_plugins.datasets.CocoKeypointDataset` reads), `num_keypoints` and `area` (that of the
 box). An instance without a box gets the extent of its keypoints: no data set reads it without.
 
-Left out in reading: segmentations, crowds (`iscrowd`), licences, and categories without keypoints.
+Left out in reading: segmentations, crowds (`iscrowd`), licences, ids, and categories without
+keypoints; written ids count from 1.
 Images that the file lists more than once become one. Whether links count from 0 or from 1 is
 decided as in :class:`~kpt_plugins.datasets.MP100Dataset`.
 """
@@ -14,9 +15,11 @@ decided as in :class:`~kpt_plugins.datasets.MP100Dataset`.
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 import numpy as np
+from mmengine.logging import print_log
 
 from kpt_plugins.datasets.annotation_file import AnnotationFile, load_annotation_file
 from kpt_plugins.datasets.category import (
@@ -64,11 +67,20 @@ def read(path: Path, images: str | Path | None) -> AnnotationSet:
         name = relative_name(record['file_name'], images, f'image {image_id}: file_name')
         size = int(record['width']), int(record['height'])
         by_id[image_id] = found.setdefault(name, AnnotatedImage(name, *size))
+    crowds = outlines = 0
     for record in file.annotations:
         category = categories.get(record['category_id'])
-        if category is not None and not record.get('iscrowd'):
-            instance = _read_instance(record, category)
-            by_id[record['image_id']].instances.append(instance)
+        if category is None:
+            continue
+        if record.get('iscrowd'):
+            crowds += 1
+            continue
+        outlines += bool(record.get('segmentation'))
+        instance = _read_instance(record, category)
+        by_id[record['image_id']].instances.append(instance)
+    for count, what in ((crowds, 'crowds'), (outlines, 'segmentations')):
+        if count:
+            print_log(f'{path}: {count} {what} are left out', 'current', logging.WARNING)
     return AnnotationSet(list(categories.values()), list(found.values()))
 
 

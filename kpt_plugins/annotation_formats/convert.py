@@ -157,10 +157,17 @@ def _content(annotations: AnnotationSet) -> dict[str, str]:
     hidden = sum(int((i.keypoints[:, 2] == HIDDEN).sum()) for i in instances)
     outside = sum(_count_outside(image, instance) for image, instance in found)
     scored = sum(i.scores is not None for i in instances)
+    folderless = sum('/' not in image.file_name for image in annotations.images)
     content = [
         ('known', empty, f'{empty} {of_all}, which have neither a box nor a keypoint'),
         ('names', 1, 'names of absent keypoints and order of all; --categories restores them'),
         ('category name', 1, 'name of the category; --categories restores it'),
+        (
+            'folderless',
+            folderless,
+            f'names of {folderless} images as they are: they are said to lie in the folder of the '
+            f'file; with --images they are found',
+        ),
         ('skeleton', any(c.skeleton for c in annotations.categories), 'links of the skeleton'),
         ('flip pairs', any(all_pairs), 'pairs that a mirror exchanges'),
         (

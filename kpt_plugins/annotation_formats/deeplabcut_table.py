@@ -33,6 +33,7 @@ from .records import (
 LOSES = frozenset(
     {
         'category name',
+        'folderless',
         'skeleton',
         'flip pairs',
         'boxes',

@@ -25,7 +25,7 @@ class NamedPoint:
         name: Of its keypoint.
         x, y: In pixels.
         visibility: As in `records`.
-        score: Of a model, None without.
+        score: Of a model; None for a point that a human set, which is sure beside those of a model.
         group: What ties it to other points and a box, None for nothing.
     """
 
@@ -148,6 +148,6 @@ def _whole(instance: LooseInstance, category: KeypointCategory) -> KeypointInsta
             raise ValueError(f'{category.name!r} has no keypoint {point.name!r}, only {names}')
         index = names.index(point.name)
         keypoints[index] = point.x, point.y, point.visibility
-        scores[index] = point.score or 0
+        scores[index] = 1 if point.score is None else point.score
     scored = any(point.score is not None for point in instance.points)
     return KeypointInstance(category.name, keypoints, instance.bbox, scores if scored else None)

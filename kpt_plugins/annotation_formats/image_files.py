@@ -6,18 +6,21 @@ folder of images.
 
 from __future__ import annotations
 
+import os
 import os.path as osp
 import re
-import struct
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from PIL import Image, UnidentifiedImageError
 
+from kpt_plugins.structures.exif import orientation
+
 from .records import AnnotationSet
 
 _DRIVE = re.compile('^[A-Za-z]:')
-_ORIENTATION = 0x0112  # EXIF tag; 5 to 8 are the orientations that lie on their side
+# Control characters, and what Python makes of bytes that are no UTF-8: no text file holds them.
+_NO_TEXT = re.compile('[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]')
 
 
 def relative_name(name: str, images: str | Path | None, where: str) -> str:
@@ -37,7 +40,7 @@ def relative_name(name: str, images: str | Path | None, where: str) -> str:
     slashed = name.replace('\\', '/')
     parts = [part for part in _DRIVE.sub('', slashed).split('/') if part not in ('', '.')]
     plain = [part for part in parts if part != '..']
-    if not plain or '\0' in name:
+    if not plain or _NO_TEXT.search(name):
         raise ValueError(f'{where}: {name!r}, expected the path of an image file')
     if images is not None:
         for start in range(len(plain)):
@@ -50,6 +53,26 @@ def relative_name(name: str, images: str | Path | None, where: str) -> str:
             f'{where}: {name!r} leads out of the folder of images, expected a path {hint}'
         )
     return '/'.join(parts)
+
+
+def require_plain_name(path: Path, name: str) -> None:
+    """Refuse a file whose name annotation files cannot hold, or would take for a path.
+
+    Args:
+        path: Of the file.
+        name: What it is to be called in annotation files.
+
+    Raises:
+        ValueError: If it has control characters or is no text, or, where these are no parts of a
+            path, a backslash or the form of a drive.
+    """
+    strange = os.sep == '/' and ('\\' in name or _DRIVE.match(name))
+    if strange or _NO_TEXT.search(str(path)):
+        raise ValueError(
+            f'{ascii(str(path))[1:-1]}: the name cannot stand in annotation files (control '
+            f'characters, bytes that are no UTF-8, backslashes, a letter and a colon at its '
+            f'beginning); rename the file'
+        )
 
 
 def read_size(path: str | Path) -> tuple[int, int]:
@@ -70,7 +93,7 @@ def read_size(path: str | Path) -> tuple[int, int]:
         raise ValueError(f'{path}: not an image that can be read') from error
     except (Image.DecompressionBombError, OSError) as error:
         raise ValueError(f'{path}: not an image that can be read ({error})') from error
-    return (height, width) if _orientation(exif) in (5, 6, 7, 8) else (width, height)
+    return (height, width) if orientation(exif) >= 5 else (width, height)
 
 
 def with_sizes(annotations: AnnotationSet, images: str | Path | None) -> AnnotationSet:
@@ -92,16 +115,3 @@ def with_sizes(annotations: AnnotationSet, images: str | Path | None) -> Annotat
             image = replace(image, width=width, height=height)
         sized.append(image)
     return AnnotationSet(annotations.categories, sized)
-
-
-def _orientation(data: bytes) -> int:
-    """EXIF orientation, 1 where it is not stated or cannot be read.
-
-    `Image.getexif` would decode all of a PNG for it.
-    """
-    exif = Image.Exif()
-    try:
-        exif.load(data)
-        return exif.get(_ORIENTATION, 1)
-    except (SyntaxError, ValueError, TypeError, OSError, struct.error):
-        return 1

@@ -8,9 +8,10 @@
         type choices, same id         the choice `hidden`: labelled though hidden
 
 Of several annotations of a task the one marked as ground truth counts, else the last that was not
-cancelled; without any, the last prediction. A keypoint without a parent belongs to the only box of
-the image or the only one that contains it. Regions of other types are left out, turned boxes become
-the upright ones around them.
+cancelled; without any, the last prediction. Whoever submits an annotation takes its points for
+right: scores that regions still have from a prediction do not count. A keypoint without a parent
+belongs to the only box of the image or the only one that contains it. Regions of other types are
+left out, turned boxes become the upright ones around them.
 
 Written are predictions for images with scores (pre-annotations, to be corrected), annotations for
 others, and `NAME.config.xml` beside `NAME.json`: the labeling interface that the project needs.
@@ -71,7 +72,8 @@ def read(path: Path, images: str | Path | None) -> AnnotationSet:
         task = mapping(task, where)
         name = _image_name(take(task, 'data', mapping, where), images, f'{where}: data')
         image = AnnotatedImage(name)
-        found.append((image, _read_result(_chosen_result(task, where), image, where)))
+        result, by_human = _chosen_result(task, where)
+        found.append((image, _read_result(result, image, by_human, where)))
     return assemble(found)
 
 
@@ -118,21 +120,25 @@ def _image_name(data: dict, images: str | Path | None, where: str) -> str:
     return relative_name(address, images, where)
 
 
-def _chosen_result(task: dict, where: str) -> list:
+def _chosen_result(task: dict, where: str) -> tuple[list, bool]:
+    """The regions that count, and whether a human submitted them."""
     answers = [
         mapping(answer, f'{where}: annotations')
         for answer in sequence(task.get('annotations') or [], f'{where}: annotations')
     ]
     answers = [answer for answer in answers if not answer.get('was_cancelled')]
     answers = [answer for answer in answers if answer.get('ground_truth') is True] or answers
+    by_human = bool(answers)
+    answers = answers or sequence(task.get('predictions') or [], f'{where}: predictions')
     if not answers:
-        answers = sequence(task.get('predictions') or [], f'{where}: predictions')
-    if not answers:
-        return []
-    return take(mapping(answers[-1], f'{where}: predictions'), 'result', sequence, where)
+        return [], by_human
+    answer = mapping(answers[-1], f'{where}: predictions')
+    return take(answer, 'result', sequence, where), by_human
 
 
-def _read_result(result: list, image: AnnotatedImage, where: str) -> list[LooseInstance]:
+def _read_result(
+    result: list, image: AnnotatedImage, by_human: bool, where: str
+) -> list[LooseInstance]:
     regions = [
         (mapping(region, f'{where}: result[{i}]'), f'{where}: result[{i}]')
         for i, region in enumerate(result)
@@ -163,12 +169,13 @@ def _read_result(result: list, image: AnnotatedImage, where: str) -> list[LooseI
         else:
             x, y = _read_share(value, 'x', place), _read_share(value, 'y', place)
             score = region.get('score')
+            score = None if score is None else number(score, f'{place}: score')
             point = NamedPoint(
                 _label(value, kind, place),
                 x * image.width,
                 y * image.height,
                 HIDDEN if identity in hidden else VISIBLE,
-                None if score is None else number(score, f'{place}: score'),
+                None if by_human else score,
                 None if region.get('parentID') in (None, '') else str(region['parentID']),
             )
             points.append(point)

@@ -34,14 +34,21 @@ class KeypointCategory:
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f'category {self.name!r}: keypoint names {twice} occur twice')
         for what in ('skeleton', 'flip_pairs'):
-            pairs = [tuple(int(index) for index in pair) for pair in getattr(self, what)]
+            pairs = getattr(self, what)
             for pair in pairs:
-                if len(pair) != 2 or not all(0 <= index < len(names) for index in pair):
+                if not _is_pair(pair, len(names)):
                     raise ValueError(
-                        f'category {self.name!r}: {what} has {list(pair)}, expected two of the '
+                        f'category {self.name!r}: {what} has {pair!r}, expected two of the '
                         f'keypoint indices 0 to {len(names) - 1}'
                     )
-            setattr(self, what, pairs)
+            setattr(self, what, [(int(a), int(b)) for a, b in pairs])
+
+
+def _is_pair(pair: object, size: int) -> bool:
+    """Whether it is two whole numbers from 0 to size - 1."""
+    if not isinstance(pair, (list, tuple, np.ndarray)) or len(pair) != 2:
+        return False
+    return all(isinstance(i, (int, np.integer)) and 0 <= i < size for i in pair)
 
 
 @dataclass

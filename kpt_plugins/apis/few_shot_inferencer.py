@@ -60,12 +60,14 @@ class FewShotInferencer(KeypointInferencer):
         bbox: Sequence | None = None,
         flip_pairs: Sequence | None = None,
         category: str | None = None,
+        image_dir: str | Path | None = None,
+        format: str | None = None,
     ) -> SupportSet:
         """Choose what to look for, and encode it. May be called again, for another category.
 
         Args:
             images: An image or a list of images, paths or ``arrays (H, W, 3)``, BGR. Or, without
-                the other arguments: a :class:`SupportSet`; a file or folder that
+                keypoints and what belongs to them: a :class:`SupportSet`; a file or folder that
                 :func:`~kpt_plugins.apis.support_files.read_supports` reads.
             keypoints: For each image (K, 2), x and y in pixels and NaN where a keypoint is not
                 shown, or (K, 3) with a visibility, 0 where it is not shown.
@@ -75,6 +77,9 @@ class FewShotInferencer(KeypointInferencer):
                 whole image.
             flip_pairs: (left, right) keypoints that a mirror exchanges, counted from 0.
             category: Name of the category; of a file with several, which one.
+            image_dir: Folder of the images of an annotation file, by default the one that it lies
+                in.
+            format: Of an annotation file, by default found out.
 
         Returns:
             The supports, completed.
@@ -93,7 +98,7 @@ class FewShotInferencer(KeypointInferencer):
                 )
             support = images
             if not isinstance(images, SupportSet):
-                support = read_supports(images, category)
+                support = read_supports(images, category, image_dir, format)
         else:
             support = SupportSet.from_arrays(
                 images, keypoints, **given, category=category or 'object'

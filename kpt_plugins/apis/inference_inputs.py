@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from kpt_plugins.annotation_formats.image_files import require_plain_name
 from kpt_plugins.datasets.transforms.loading import read_image
 
 MAX_PIXELS = 100_000_000
@@ -67,8 +68,11 @@ class Source:
 
         Raises:
             FileNotFoundError: If there is no such file.
-            ValueError: If it cannot be decoded, or a video ends before its end.
+            ValueError: If it cannot be decoded, a video ends before its end, or the name of the
+                file cannot stand in annotation files.
         """
+        if isinstance(self.data, Path):
+            require_plain_name(self.data, self.name)
         if self.is_video:
             yield from _read_video(self.name, self.data)
         else:

@@ -151,8 +151,8 @@ class KeypointInferencer(ABC):
         Args:
             inputs: As in :meth:`predict`.
             bbox: A box x1, y1, x2, y2 in pixels, or several (N, 4), of every image and frame. For a
-                list of inputs a list, with a box, boxes or None for each. By default what the
-                detector finds, or the whole image without a detector.
+                list of inputs one box for all, or a list, with a box, boxes or None for each. By
+                default what the detector finds, or the whole image without a detector.
             batch_size: Crops that pass the model at once.
             return_vis: Keep the drawing in ``visualization`` of each result.
             vis_out_dir: Folder for drawings, a JPEG an image, an MP4 a video.

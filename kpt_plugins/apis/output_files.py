@@ -14,8 +14,9 @@ from kpt_plugins.visualization import write_image
 
 from .inference_results import ImageResult
 
-# What file systems and shells do not take for part of a name, and control characters.
-_UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*$`\'&;!]')
+# What file systems and shells do not take for part of a name, control characters, and bytes that
+# are no UTF-8.
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f\ud800-\udfff<>:"/\\|?*$`\'&;!]')
 _LONGEST = 120
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .inference_inputs import Frame, Inputs, Source, find_item, find_sources
+from .support_set import is_box
 
 # Images wait until their crops fill a batch; together they are not much larger than this.
 _WAITING_PIXELS = 50_000_000
@@ -35,12 +36,12 @@ def find_queries(inputs: Inputs, bbox: Sequence | None) -> list[tuple[Source, Se
 
     Args:
         inputs: See :func:`~kpt_plugins.apis.inference_inputs.find_sources`.
-        bbox: Boxes of every image, or of a list of inputs a list of as many.
+        bbox: A box or boxes of every image, or of a list of inputs a list of as many.
 
     Raises:
         ValueError: If there are not as many boxes as inputs.
     """
-    if bbox is None or not isinstance(inputs, (list, tuple)):
+    if bbox is None or is_box(bbox) or not isinstance(inputs, (list, tuple)):
         return [(source, bbox) for source in find_sources(inputs)]
     if len(bbox) != len(inputs):
         raise ValueError(

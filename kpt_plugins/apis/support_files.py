@@ -65,9 +65,15 @@ def read_supports(
     from kpt_plugins.annotation_formats import read_annotations
 
     folder = Path(images).expanduser() if images else path if path.is_dir() else path.parent
-    return supports_from_annotations(
-        read_annotations(path, format=format, images=folder), folder, category, num_shots, str(path)
-    )
+    try:
+        annotations = read_annotations(path, format=format, images=folder)
+    except ValueError as error:
+        if path.is_dir() and format is None:
+            raise ValueError(
+                f'{error}; nor has it images with NAME.json beside them, or {CATEGORY_FILE}'
+            ) from error
+        raise
+    return supports_from_annotations(annotations, folder, category, num_shots, str(path))
 
 
 def supports_from_annotations(
@@ -109,7 +115,13 @@ def supports_from_annotations(
         print_log(f'{where}: the first {num_shots} of {len(found)} instances are the supports')
     supports = []
     for image, instance in found[:num_shots]:
-        pixels = load_image(_inside(Path(images), image.file_name, where))
+        path = _inside(Path(images), image.file_name, where)
+        if not path.is_file():
+            raise FileNotFoundError(
+                f'{path}: there is no such image, of {where}; are the images in another folder '
+                f'(--support-images, image_dir=)?'
+            )
+        pixels = load_image(path)
         height, width = pixels.shape[:2]
         if (image.width or width, image.height or height) != (width, height):
             raise ValueError(
@@ -184,8 +196,14 @@ def _find_sidecars(folder: Path) -> list[tuple[Path, Path, dict]]:
         sidecar = image.with_suffix('.json')
         if image.suffix.lower() in IMAGE_SUFFIXES and sidecar.is_file():
             content = read_json(sidecar)
-            if isinstance(content, dict) and 'keypoints' in content:
-                found.append((image, sidecar, content))
+            if not isinstance(content, dict) or 'shapes' in content:  # of labelme
+                continue
+            if 'keypoints' not in content:
+                raise ValueError(
+                    f'{sidecar}: keypoints: missing, expected a list of [x, y] or [x, y, '
+                    f'visibility]; it has {", ".join(map(str, content)) or "no field"}'
+                )
+            found.append((image, sidecar, content))
     return found
 
 
@@ -196,7 +214,7 @@ def _from_sidecars(
     for _, path, content in sidecars:
         if isinstance(points := content['keypoints'], list):
             # each by itself first, or a good one is blamed for not agreeing with a bad one
-            _category(str(path), '', content, len(points))
+            _category(str(path), path.parent.name, content, len(points))
         for field in ('category', 'names', 'skeleton', 'flip_pairs'):
             value = content.get(field)
             if value is None:

@@ -126,6 +126,10 @@ class SupportSet:
             FileNotFoundError, TypeError, ValueError: Naming the image and what is wrong with it.
         """
         if isinstance(images, (list, tuple)):
+            if is_box(bbox):
+                raise ValueError(
+                    f'bbox: {list(bbox)} for a list of images, expected a box or None for each'
+                )
             arrays, boxes = list(keypoints), [None] * len(images) if bbox is None else list(bbox)
         else:
             images, arrays, boxes = [images], [keypoints], [bbox]
@@ -140,12 +144,20 @@ class SupportSet:
             supports.append(Support(name, load_image(image, name), points, box))
         counts = {support.name: len(support.keypoints) for support in supports}
         size = len(supports[0].keypoints) if supports else 0
+        if isinstance(names, str) or not all(isinstance(name, str) for name in names or ()):
+            raise ValueError(f'names: {names!r}, expected a list of texts, the same for all images')
         if names is not None and len(names) != size:
             raise ValueError(f'names: {len(names)} for {size} keypoints (by support: {counts})')
         names = [f'keypoint_{i}' for i in range(size)] if names is None else list(names)
         links = _links(skeleton, size, 'skeleton')
         pairs = _links(flip_pairs, size, 'flip_pairs')
         return cls(KeypointCategory(category, names, links, pairs), supports)
+
+
+def is_box(values: object) -> bool:
+    """Whether it is four numbers, and not a list of boxes."""
+    is_list = isinstance(values, (list, tuple, np.ndarray))
+    return is_list and len(values) == 4 and all(np.isscalar(value) for value in values)
 
 
 def check_boxes(

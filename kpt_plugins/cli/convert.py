@@ -70,6 +70,8 @@ def command(
     if Path(target) in outputs:  # a file, and what is to be imported with it
         for path in outputs[1:]:
             click.echo(f'{path}: the labels that the tool needs to be told first')
+    if target_format == 'yolo':
+        click.echo(f'{target}/images: put the images there, or a link to their folder')
     for category in annotations.categories:
         names = ', '.join(category.keypoint_names)
         click.echo(f'  {category.name}: {len(category.keypoint_names)} keypoints: {names}')

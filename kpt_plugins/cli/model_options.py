@@ -158,6 +158,10 @@ def make_inferencer(
         else {'--prompt-names': prompt_names, '--min-keypoint-score': min_keypoint_score},
         'needs --support' if support is None else 'is for weak-shot models, without --support',
     )
+    if det_model is None:
+        _refuse(
+            {'--det-weights': det_weights, '--det-cat-id': det_cat_id or None}, 'needs --det-model'
+        )
     common = dict(
         model=model,
         weights=weights,

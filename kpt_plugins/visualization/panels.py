@@ -53,11 +53,12 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        written = cv2.imwrite(str(path), image)
+        encoded, data = cv2.imencode(path.suffix, image)
     except cv2.error as error:
         raise OSError(f'picture {path} cannot be written: {error}') from error
-    if not written:
+    if not encoded:
         raise OSError(f'picture {path} cannot be written')
+    path.write_bytes(data)
 
 
 def join_row(images: Sequence[np.ndarray]) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,8 +27,9 @@ def serve(inferencer: FewShotInferencer, host: str, port: int | None) -> Iterato
         The page's address.
 
     Raises:
-        OSError: If the port is taken.
+        OSError: If the port is taken, or the host is none of this computer's.
     """
+    _require_address(host)
     with TemporaryDirectory(prefix='kpt_web_') as name:
         root = Path(name)
         sessions = root / 'sessions'
@@ -65,3 +67,16 @@ def serve(inferencer: FewShotInferencer, host: str, port: int | None) -> Iterato
                 del os.environ['GRADIO_TEMP_DIR']
             else:
                 os.environ['GRADIO_TEMP_DIR'] = before
+
+
+def _require_address(host: str) -> None:
+    """Refuse an address that the server, in a thread of its own, could only try again and again."""
+    try:
+        kind, *_, address = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(kind, socket.SOCK_STREAM) as probe:
+            probe.bind(address)
+    except OSError as error:
+        raise OSError(
+            f'host {host}: {error.strerror or error}; expected an address of this computer, such '
+            f'as 127.0.0.1 or 0.0.0.0'
+        ) from error

@@ -10,6 +10,7 @@ from kpt_plugins.annotation_formats import (
     AnnotationSet,
     KeypointCategory,
     KeypointInstance,
+    coco,
     read_annotations,
     write_annotations,
 )
@@ -48,6 +49,17 @@ def test_file_of_others(tmp_path):
     [instance] = image.instances
     assert image.file_name == 'x/1.jpg' and instance.bbox == (0, 0, 9, 9)
     np.testing.assert_array_equal(instance.keypoints, [[1, 2, 2], [0, 0, 0], [5.5, 6, 1]])
+
+
+def test_what_is_left_out_is_said(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(coco, 'print_log', lambda message, *_: said.append(message))
+    path = dump(tmp_path / 'a.json', coco_file())
+    read_annotations(path)
+    assert said == [f'{path}: 1 crowds are left out', f'{path}: 1 segmentations are left out']
+    said.clear()
+    read_annotations(dump(path, coco_file(segmentation=[])))
+    assert said == [f'{path}: 1 crowds are left out']
 
 
 def test_categories_of_one_name_and_without_names(tmp_path):

@@ -85,6 +85,7 @@ def test_images_without_a_folder(tmp_path, format):
     write_annotations(given, path, format[0])
     assert read_annotations(path).images[0].file_name == 'cows/a.png'
     assert read_annotations(path, images=images).images[0].file_name == 'a.png'
+    assert any('names of 1 images' in loss for loss in losses(given, format[0]))
     given.images.append(AnnotatedImage('cows/a.png'))
     with pytest.raises(ValueError, match='cows/'):
         write_annotations(given, path, format[0])

@@ -65,3 +65,9 @@ def test_names_that_lead_out(tmp_path, name):
     for images in (None, write_images(tmp_path / 'in' / 'images')):
         with pytest.raises(ValueError, match='field'):
             relative_name(name, images, 'field')
+
+
+@pytest.mark.parametrize('name', ['a\0.png', 'a\x1b.png', 'caf\udce9.png'])
+def test_names_that_are_no_text(name):
+    with pytest.raises(ValueError, match='x: .*expected the path of an image file'):
+        relative_name(name, None, 'x')

@@ -208,3 +208,13 @@ def test_outside_the_image(tmp_path):
     [found] = round_trip(given, tmp_path / 'a.json', 'label-studio', categories=[CUP]).images
     np.testing.assert_allclose(found.instances[0].bbox, (0, 0, 5, 9))
     np.testing.assert_allclose(found.instances[0].keypoints, [[0, 0, 0], [3, 4, 2], [0, 0, 0]])
+
+
+def test_what_a_human_submits_is_sure(tmp_path):
+    """Regions that were predictions keep their scores in Label Studio's exports."""
+    scored = [point('nose', 10, 20, score=0.1), point('tail', 60, 50)]
+    submitted = read(tmp_path, task(*scored))
+    assert submitted.images[0].instances[0].scores is None
+    prediction = task(annotations=[], predictions=[dict(result=scored, score=0.1)])
+    (instance,) = read(tmp_path, prediction).images[0].instances
+    np.testing.assert_array_equal(instance.scores, [0.1, 1])  # one that no model set is sure

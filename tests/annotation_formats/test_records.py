@@ -51,9 +51,11 @@ def test_bad_scores():
     'parts, message',
     [
         (dict(keypoint_names=['a', 'a']), "'a'"),
-        (dict(keypoint_names=['a', 'b'], skeleton=[(0, 2)]), r'skeleton has \[0, 2\]'),
-        (dict(keypoint_names=['a', 'b'], flip_pairs=[(-1, 0)]), r'flip_pairs has \[-1, 0\]'),
-        (dict(keypoint_names=['a', 'b'], skeleton=[(0, 1, 1)]), r'skeleton has \[0, 1, 1\]'),
+        (dict(keypoint_names=['a', 'b'], skeleton=[[0, 2]]), r'skeleton has \[0, 2\]'),
+        (dict(keypoint_names=['a', 'b'], flip_pairs=[[-1, 0]]), r'flip_pairs has \[-1, 0\]'),
+        (dict(keypoint_names=['a', 'b'], skeleton=[[0, 1, 1]]), r'skeleton has \[0, 1, 1\]'),
+        (dict(keypoint_names=['a', 'b'], skeleton=[[0.5, 1]]), r'skeleton has \[0.5, 1\]'),
+        (dict(keypoint_names=['a', 'b'], skeleton='x'), "skeleton has 'x', expected two"),
     ],
 )
 def test_bad_category(parts, message):

@@ -1,10 +1,14 @@
 """Images out of anything: right, or refused with a reason."""
 
+import os
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
+from kpt_plugins.annotation_formats.image_files import read_size
 from kpt_plugins.apis import inference_inputs
 from kpt_plugins.apis.inference_inputs import distinct_sources, find_sources, load_image
 
@@ -48,6 +52,22 @@ class TestLoadImage:
         exif[0x0112] = 6  # to be turned clockwise
         Image.fromarray(picture[..., ::-1]).save(path, exif=exif)
         np.testing.assert_array_equal(load_image(path), np.rot90(picture, -1))
+
+    @pytest.mark.parametrize('turned', range(1, 9))
+    @pytest.mark.parametrize('suffix', ['jpg', 'png', 'tif', 'webp'])
+    def test_every_format_is_turned_alike(self, tmp_path, turned, suffix):
+        image = np.kron(
+            np.random.default_rng(0).integers(256, size=(3, 4, 3)), np.ones((32, 32, 1))
+        )
+        path, exif = tmp_path / f'x.{suffix}', Image.Exif()
+        exif[0x0112] = turned
+        options = dict(lossless=True) if suffix == 'webp' else {}
+        Image.fromarray(image.astype(np.uint8)).save(path, exif=exif, **options)
+        with Image.open(path) as stored:
+            expected = np.asarray(ImageOps.exif_transpose(stored))[..., ::-1]
+        found = load_image(path)
+        assert found.shape[1::-1] == read_size(path)
+        assert np.abs(found.astype(int) - expected).mean() < 2
 
     def test_arrays(self, picture):
         np.testing.assert_array_equal(load_image(picture), picture)
@@ -246,3 +266,16 @@ class TestVideos:
         assert [f.name for f in frames] == ['webcam_1'] * 3 and frames[0].fps == 25
         with pytest.raises(ValueError, match='webcam_0: the camera gives no picture'):
             list(find_sources('webcam')[0].frames())
+
+
+@pytest.mark.skipif(os.sep != '/', reason='other systems have no such names')
+@pytest.mark.parametrize(
+    'name', [b'caf\xe9.png', b'a:b.png', b'a\\b.png', b'x\x01.png', b'caf\xe9.avi']
+)
+def test_names_that_no_annotation_file_can_hold(tmp_path, name):
+    good = cv2.imencode('.png', np.zeros((4, 6, 3), np.uint8))[1].tobytes()
+    Path(tmp_path, os.fsdecode(name)).write_bytes(good)
+    (source,) = find_sources(tmp_path)
+    with pytest.raises(ValueError, match='rename the file') as error:
+        list(source.frames())
+    str(error.value).encode()  # can be printed, written and logged

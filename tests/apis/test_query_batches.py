@@ -41,3 +41,6 @@ def test_boxes_of_a_list_go_with_its_inputs(tmp_path):
     queries = find_queries([IMAGE, tmp_path, IMAGE], [1, 2, 3])
     assert [boxes for _, boxes in queries] == [1, 2, 2, 3]
     assert [boxes for _, boxes in find_queries(tmp_path, 5)] == [5, 5]
+    box = [0, 0, 5, 5]
+    assert [boxes for _, boxes in find_queries([IMAGE] * 4, box)] == [box] * 4
+    assert [boxes for _, boxes in find_queries([IMAGE] * 4, [box, None] * 2)] == [box, None] * 2

@@ -279,3 +279,34 @@ def test_points_that_are_none(tmp_path, image, points, message):
     write_sidecars(tmp_path, image, a=dict(keypoints=points))
     with pytest.raises(ValueError, match=rf'a\.json: {message}'):
         read_supports(tmp_path)
+
+
+def test_sidecar_without_keypoints_is_named(tmp_path, image):
+    write_sidecars(tmp_path, image, a=dict(keypoints=POINTS), b=dict(Keypoints=POINTS))
+    with pytest.raises(ValueError, match=r'b.json: keypoints: missing.*it has Keypoints'):
+        read_supports(tmp_path)
+    write_json(tmp_path / 'b.json', dict(keypoints=POINTS, skeleton=[[0.5, 1]]))
+    with pytest.raises(ValueError, match=r'b.json: .*skeleton has \[0.5, 1\], expected'):
+        read_supports(tmp_path)
+
+
+def test_folder_without_supports_says_what_they_could_be(tmp_path, image):
+    cv2.imwrite(str(tmp_path / 'a.png'), image)
+    with pytest.raises(ValueError, match='NAME.json beside them, or category.json'):
+        read_supports(tmp_path)
+
+
+def test_images_elsewhere(tmp_path, image):
+    annotations = AnnotationSet(
+        [KeypointCategory('cow', ['a', 'b', 'c'])],
+        [AnnotatedImage('x.png', 60, 40, [KeypointInstance('cow', np.c_[POINTS, [2, 2, 2]])])],
+    )
+    write_annotations(annotations, tmp_path / 'coco.json', 'coco')
+    (tmp_path / 'photos').mkdir()
+    cv2.imwrite(str(tmp_path / 'photos' / 'x.png'), image)
+    with pytest.raises(
+        FileNotFoundError, match=r'x.png: there is no such.*--support-images, image_dir='
+    ):
+        read_supports(tmp_path / 'coco.json')
+    support = read_supports(tmp_path / 'coco.json', images=tmp_path / 'photos')
+    np.testing.assert_array_equal(support.supports[0].keypoints[:, :2], POINTS)

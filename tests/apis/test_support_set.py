@@ -75,6 +75,8 @@ def test_the_tree_is_that_of_the_mean_pose():
         (dict(keypoints=[[5, 6, 7]]), r'keypoint 0 is \(5, 6, 7\), expected .* visibility'),
         (dict(keypoints=[[5, np.inf, 2]]), 'keypoint 0 is .*inf'),
         (dict(names=list('abc')), r'names: 3 for 4 keypoints \(by support: .*support 1'),
+        (dict(names='abcd'), "names: 'abcd', expected a list of texts"),
+        (dict(names=[list('ab'), list('ba')] * 2), 'expected a list of texts, the same for all'),
         (dict(names=list('abca')), "keypoint names .'a'. occur twice"),
         (dict(skeleton=[[0, 4]]), 'skeleton: skeleton index 4 is out of range: with 4'),
         (dict(skeleton=[[-1, 2]]), 'skeleton index -1 is out of range'),
@@ -84,7 +86,8 @@ def test_the_tree_is_that_of_the_mean_pose():
         (dict(bbox=[70, 5, 80, 9]), 'lies outside the image of 60 x 40'),
         (dict(bbox=[1, 2, 3]), 'support 1: bbox'),
         (dict(images=[IMAGE, IMAGE]), 'keypoints: 4 for 2 images'),
-        (dict(images=[IMAGE], keypoints=[POINTS], bbox=[1, 2, 3, 4]), 'bbox: 4 for 1 images'),
+        (dict(images=[IMAGE], keypoints=[POINTS], bbox=[1, 2, 3, 4]), 'for a list of images'),
+        (dict(images=[IMAGE], keypoints=[POINTS], bbox=[None] * 2), 'bbox: 2 for 1 images'),
         (dict(images=[], keypoints=[]), 'no support'),
         (
             dict(images=[IMAGE, IMAGE], keypoints=[POINTS, POINTS[:3]]),

@@ -1,5 +1,7 @@
 """kpt autolabel, from files to files."""
 
+import os
+import shutil
 from itertools import islice
 
 import cv2
@@ -45,6 +47,20 @@ def label(folder, tmp_path):
         return CliRunner().invoke(kpt, [str(arg) for arg in args])
 
     return run
+
+
+@pytest.mark.skipif(os.sep != '/', reason='other systems have no such names')
+@pytest.mark.parametrize('name', [b'caf\xe9.png', b'a:b.png', b'x\x01.png'])
+def test_a_name_that_cannot_be_written_costs_no_file(folder, label, tmp_path, name):
+    photos = tmp_path / 'photos'
+    shutil.copytree(folder / 'photos', photos)
+    shutil.copyfile(photos / '0.png', photos / os.fsdecode(name))
+    result = label(photos)
+    assert result.exit_code == 1 and 'rename the file' in result.output
+    assert {path.name for path in (tmp_path / 'out').iterdir()} == FILES
+    for file in ('annotations.json', 'cvat.xml', 'label_studio.json'):
+        found = read_annotations(tmp_path / 'out' / file, images=photos)
+        assert [image.file_name for image in found.images] == ['0.png', '1.png']
 
 
 def test_a_folder_once_and_again(label, folder, tmp_path):

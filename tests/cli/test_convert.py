@@ -114,3 +114,9 @@ def test_mistake_ends_in_a_message_and_code_1(tmp_path, monkeypatch, capsys):
     assert exit.value.code == 1
     error = capsys.readouterr().err
     assert error.startswith('Error: ') and 'in.json' in error and 'Traceback' not in error
+
+
+def test_says_where_yolo_wants_the_images(tmp_path):
+    write_annotations(sample(), tmp_path / 'in.json', 'coco')
+    result = convert(tmp_path / 'in.json', tmp_path / 'yolo', '--to', 'yolo')
+    assert f'{tmp_path / "yolo"}/images: put the images there' in result.output

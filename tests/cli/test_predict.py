@@ -1,6 +1,8 @@
 """kpt predict, from files to files."""
 
 import json
+import os
+import shutil
 
 import cv2
 import numpy as np
@@ -262,3 +264,25 @@ def test_stopped_by_the_user_keeps_what_is_done(predict, folder, tmp_path, monke
     result = predict(folder / 'photos')
     assert result.exit_code == 130
     assert len(json.loads((tmp_path / 'out' / 'predictions.json').read_text())['images']) == 2
+
+
+@pytest.mark.skipif(os.sep != '/', reason='other systems have no such names')
+@pytest.mark.parametrize('name', [b'caf\xe9.png', b'a:b.png'])
+def test_a_name_that_cannot_be_written_costs_no_other_photo(folder, tmp_path, name):
+    photos = tmp_path / 'photos'
+    shutil.copytree(folder / 'photos', photos)
+    shutil.copyfile(photos / 'one.png', photos / os.fsdecode(name))
+    options = ['--weights', folder / 'weights.pth', '--support', folder / 'category']
+    options += ['--out', tmp_path / 'out', '--device', 'cpu']
+    result = CliRunner().invoke(kpt, [*map(str, ('predict', photos, *options))])
+    assert result.exit_code == 1 and 'rename the file' in result.output
+    found = read_annotations(tmp_path / 'out' / 'predictions.json')
+    assert [image.file_name for image in found.images] == ['one.png', 'two.png']
+
+
+@pytest.mark.parametrize('option', [('--det-cat-id', '3'), ('--det-weights', 'x.pth')])
+def test_options_of_a_detector_without_one(folder, tmp_path, option):
+    options = ['--weights', folder / 'weights.pth', '--support', folder / 'category']
+    options += ['--out', tmp_path / 'out', *option]
+    result = CliRunner().invoke(kpt, [*map(str, ('predict', folder / 'photos', *options))])
+    assert result.exit_code == 2 and f'{option[0]} needs --det-model' in result.output

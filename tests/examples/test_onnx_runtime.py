@@ -120,30 +120,40 @@ META_KEYS = (
 )
 
 
-@pytest.mark.slow
-def test_few_shot(tmp_path):
+@pytest.fixture(scope='module')
+def few_shot(tmp_path_factory):
+    """Folder of a few-shot model's graphs, and the model's inferencer."""
     pytest.importorskip('onnxscript')
     from kpt_plugins.apis.few_shot_inferencer import FewShotInferencer
     from kpt_plugins.export import export_model
 
+    folder = tmp_path_factory.mktemp('few_shot')
     cfg = tiny.episode_config()
     model = tiny.build(cfg)
-    weights = tmp_path / 'weights.pth'
+    weights = folder / 'weights.pth'
     torch.save(dict(state_dict=model.state_dict(), meta={}), weights)
-    export_model(model, cfg, tmp_path / 'exported')
+    export_model(model, cfg, folder / 'exported')
+    return folder / 'exported', FewShotInferencer(cfg, weights, device='cpu')
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('skeleton', [LINKS, None], ids=['skeleton', 'spanning tree'])
+def test_few_shot(few_shot, tmp_path, skeleton):
+    exported, inferencer = few_shot
     images = [photo(tmp_path / f'{n}.png', n) for n in range(3)]
     rng = np.random.default_rng(0)
     keypoints = [np.c_[rng.uniform(BOX[:2], BOX[2:], (5, 2)), np.ones(5)] for _ in range(2)]
-    keypoints[0][3, 2] = 0
-    options = []
+    keypoints[0][[1, 3, 4], 2] = 0  # the tree is that of both supports
+    keypoints[1][4, 2] = 0  # which nobody shows
+    options, boxes = [], [BOX, [12.0, 8.0, 100.0, 90.0]]
     for number, points in enumerate(keypoints):
-        content = dict(keypoints=points.tolist(), skeleton=LINKS, bbox=BOX)
+        content = dict(keypoints=points.tolist(), skeleton=skeleton, bbox=boxes[number])
         (tmp_path / f'{number}.json').write_text(json.dumps(content))
         options += ['--support', tmp_path / f'{number}.png', tmp_path / f'{number}.json']
-    found = run(tmp_path / 'exported', tmp_path / '2.png', '--box', *BOX, *options)
+    found = run(exported, tmp_path / '2.png', '--box', *BOX, *options)
 
-    inferencer = FewShotInferencer(cfg, weights, device='cpu')
-    inferencer.set_support(images[:2], keypoints, skeleton=LINKS, bbox=[BOX, BOX])
+    support = inferencer.set_support(images[:2], keypoints, skeleton=skeleton, bbox=boxes)
+    assert found['skeleton'] == [list(link) for link in support.category.skeleton]
     (expected,) = inferencer.predict(images[2], bbox=[BOX])
     points = np.array(found['keypoints'])[0]
     np.testing.assert_allclose(points[:, :2], expected.instances[0].keypoints, atol=2e-3)

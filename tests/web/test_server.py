@@ -17,6 +17,7 @@ from kpt_plugins.web import annotate_events, edit, query_panel, result_panel  # 
 from kpt_plugins.web.annotate_layout import SHOWN  # noqa: E402
 from kpt_plugins.web.history import record  # noqa: E402
 from kpt_plugins.web.pictures import preview_scale  # noqa: E402
+from kpt_plugins.web.server import serve  # noqa: E402
 from kpt_plugins.web.session import Session  # noqa: E402
 from tests.tiny_matcher import draw_object, write_matcher  # noqa: E402
 
@@ -133,3 +134,10 @@ def test_boxes_go_to_the_model(session, tmp_path):
     result_panel.finish(session, 0, False)
     coco = json.loads((session.folder / 'keypoints.json').read_text())
     assert coco['annotations'][0]['bbox'] == [94, 52, 270, 180]
+
+
+@pytest.mark.parametrize('host', ['999.1.1.1', 'no such host', '8.8.8.8'])
+def test_an_address_that_is_not_ours(host):
+    with pytest.raises(OSError, match=f'host {host}: .*expected an address of this computer'):
+        with serve(None, host, None):
+            pass

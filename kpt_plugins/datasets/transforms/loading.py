@@ -5,9 +5,13 @@ from __future__ import annotations
 import os.path as osp
 
 import cv2
+import mmcv
 import numpy as np
 from mmpose.datasets.transforms import LoadImage
 from mmpose.registry import TRANSFORMS
+from PIL import Image
+
+from kpt_plugins.structures.exif import orientation, turn_upright
 
 
 def read_image(path: str) -> np.ndarray:
@@ -27,6 +31,8 @@ def read_image(path: str) -> np.ndarray:
 class LoadImageChecked(LoadImage):
     """MMPose's `LoadImage` with an own error for a missing and for an undecodable file.
 
+    WebP files are turned by their EXIF orientation too.
+
     `LoadImage` reports a truncated image as an AssertionError that asks whether the file exists.
 
     Args:
@@ -42,7 +48,12 @@ class LoadImageChecked(LoadImage):
             return super().transform(results)
         path = results['img_path']
         try:
-            return super().transform(results)
+            results = super().transform(results)
+            if (turned := _webp_orientation(path)) != 1:
+                stored = mmcv.imread(path, 'color_ignore_orientation', backend='cv2')
+                image = turn_upright(stored, turned).astype(results['img'].dtype)
+                results.update(img=image, img_shape=image.shape[:2], ori_shape=image.shape[:2])
+            return results
         except FileNotFoundError as error:
             raise FileNotFoundError(f'{path}: there is no such image') from error
         except (AssertionError, cv2.error) as error:
@@ -51,3 +62,15 @@ class LoadImageChecked(LoadImage):
                 f'{path}: cannot be decoded as an image; it is empty, cut off or of another '
                 f'format ({size})'
             ) from error
+
+
+def _webp_orientation(path: str) -> int:
+    """EXIF orientation of a local WebP file, which OpenCV does not look at; 1 for all others."""
+    if not osp.isfile(path):
+        return 1
+    with open(path, 'rb') as file:
+        start = file.read(12)
+    if start[:4] != b'RIFF' or start[8:] != b'WEBP':
+        return 1
+    with Image.open(path) as image:
+        return orientation(image.info.get('exif') or b'')
