@@ -48,6 +48,7 @@ from kpt_plugins.apis.run_fingerprint import (
     require_same_run,
     write_fingerprint,
 )
+from kpt_plugins.apis.termination import exit_on_sigterm
 from kpt_plugins.engine.hooks.safe_checkpoint_hook import write_atomically
 from kpt_plugins.engine.hooks.step_handover_hook import CONFIG_NAME, DETECTOR_NAME
 from kpt_plugins.structures.keypoint_selection import keypoint_names
@@ -217,6 +218,7 @@ def fingerprint(args: argparse.Namespace, old: Config, new: NewKeypoints, method
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
+    exit_on_sigterm()
     try:
         config = prepare(args)
     except (FileNotFoundError, ValueError) as error:

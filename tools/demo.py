@@ -27,6 +27,7 @@ from mmengine.config import Config
 
 from kpt_plugins.apis import find_config
 from kpt_plugins.apis.run_config import load_config, seed_training_episodes, tidy_data_root
+from kpt_plugins.apis.termination import exit_on_sigterm
 from kpt_plugins.evaluation import format_scores
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -171,6 +172,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         '--work-dir', type=Path, help='folder of the run, by default work_dirs/CONFIG'
     )
     args = parser.parse_args(argv)
+    exit_on_sigterm()
     config = find_config(args.config)
     work_dir = args.work_dir or Path('work_dirs') / config.stem
     start = time.monotonic()

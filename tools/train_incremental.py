@@ -22,6 +22,7 @@ from mmengine.config import DictAction
 
 from kpt_plugins.apis.config_lookup import find_config
 from kpt_plugins.apis.incremental import STEP_NAME, StepRun, plan_steps
+from kpt_plugins.apis.termination import exit_on_sigterm
 from kpt_plugins.structures.step_manifest import MANIFEST_NAME, read_manifest
 
 TOOLS = Path(__file__).resolve().parent
@@ -108,6 +109,7 @@ def link_base(root: Path, base: Path) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
+    exit_on_sigterm()
     try:
         root = Path(args.work_dir or Path('work_dirs', find_config(args.configs[0]).stem))
         if args.base:

@@ -158,7 +158,9 @@ def command(
         prepare_training,
         train_detector,
     )
+    from kpt_plugins.apis.termination import exit_on_sigterm
 
+    exit_on_sigterm()
     if resume and force:
         raise click.UsageError('--resume goes on with a run, --force begins it anew: give one')
     device_environment(device)
