@@ -81,7 +81,7 @@ def test_commands_are_understood(data, tmp_path, weights, arm):
             command = kpt.get_command(click.Context(kpt), args[0])
             given[name] = command.make_context(args[0], args[1:]).params
     train = given['train']
-    assert train['epochs'] == 3 and train['input_size'] == (128, 128) and train['resume']
+    assert train['epochs'] == 3 and train['input_size'] == (64, 64) and train['resume']
     if arm == 'loop':
         label = given['label']
         assert label['support'] == train['annotated'] and label['shots'] == 5
