@@ -7,7 +7,7 @@ can be stopped and started again at any moment: finished steps are kept, broken 
 
 As it stands: 4 numbers of images, 2 detectors each, and one on all labels, with 3 seeds: 27
 trainings of 740 iterations at 64 px, about 10 minutes of one core each. Fewer by ``--shots``,
-``--seeds``, ``--epochs``.
+``--seeds``, ``--epochs``. The published run's weights are those of ``fmmp_minicape.py``, seed 0.
 
 Examples:
     python benchmarks/autolabel_loop.py --weights fmmp.pth
