@@ -100,6 +100,9 @@ class FewShotInferencer(KeypointInferencer):
             if not isinstance(images, SupportSet):
                 support = read_supports(images, category, image_dir, format)
         else:
+            if image_dir is not None or format is not None:
+                name = 'format' if image_dir is None else 'image_dir'
+                raise ValueError(f'{name} is for a file of annotations, without keypoints=')
             support = SupportSet.from_arrays(
                 images, keypoints, **given, category=category or 'object'
             )

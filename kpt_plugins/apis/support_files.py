@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from mmengine.logging import print_log
 
-from kpt_plugins.annotation_formats import AnnotationSet, KeypointCategory
+from kpt_plugins.annotation_formats import AnnotationSet, KeypointCategory, read_annotations
+from kpt_plugins.annotation_formats.detect import detect_format
 from kpt_plugins.datasets.annotation_file import read_json
 from kpt_plugins.datasets.instance import clean_box
 from kpt_plugins.engine.hooks.safe_checkpoint_hook import write_atomically
@@ -62,17 +63,14 @@ def read_supports(
         sidecars = _find_sidecars(path)
         if sidecars:
             return _from_sidecars(sidecars, category, num_shots)
-    from kpt_plugins.annotation_formats import read_annotations
-
-    folder = Path(images).expanduser() if images else path if path.is_dir() else path.parent
-    try:
-        annotations = read_annotations(path, format=format, images=folder)
-    except ValueError as error:
-        if path.is_dir() and format is None:
+        try:
+            format = detect_format(path)
+        except ValueError as error:
             raise ValueError(
                 f'{error}; nor has it images with NAME.json beside them, or {CATEGORY_FILE}'
             ) from error
-        raise
+    folder = Path(images).expanduser() if images else path if path.is_dir() else path.parent
+    annotations = read_annotations(path, format=format, images=folder)
     return supports_from_annotations(annotations, folder, category, num_shots, str(path))
 
 

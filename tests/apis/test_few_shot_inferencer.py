@@ -8,7 +8,13 @@ from mmengine.config import Config
 from mmpose.registry import INFERENCERS
 from mmpose.structures import PoseDataSample
 
-from kpt_plugins.annotation_formats import KeypointCategory
+from kpt_plugins.annotation_formats import (
+    AnnotatedImage,
+    AnnotationSet,
+    KeypointCategory,
+    KeypointInstance,
+    write_annotations,
+)
 from kpt_plugins.apis import FewShotInferencer, Support, SupportSet
 from kpt_plugins.apis import keypoint_inferencer as module
 from kpt_plugins.apis.inference_inputs import load_image
@@ -173,6 +179,21 @@ def test_predict_before_set_support(weights):
         inferencer.predict(draw_object())
     with pytest.raises(RuntimeError, match='call set_support'):  # and not at its first result
         inferencer.stream(draw_object())
+
+
+def test_annotations_of_images_elsewhere(matcher, tmp_path):
+    (tmp_path / 'photos').mkdir()
+    cv2.imwrite(str(tmp_path / 'photos' / 'a.png'), draw_object())
+    points = np.c_[POINTS, np.full(len(POINTS), 2)]
+    annotated = AnnotatedImage('a.png', *SIZE, [KeypointInstance('thing', points)])
+    names = [str(number) for number in range(len(POINTS))]
+    annotations = AnnotationSet([KeypointCategory('thing', names)], [annotated])
+    write_annotations(annotations, tmp_path / 'a.json', 'coco')
+    support = matcher.set_support(tmp_path / 'a.json', image_dir=tmp_path / 'photos', format='coco')
+    np.testing.assert_array_equal(support.supports[0].keypoints, points)
+    for given in (dict(image_dir=tmp_path), dict(format='coco')):
+        with pytest.raises(ValueError, match=f'{next(iter(given))} is for a file of annotations'):
+            matcher.set_support(draw_object(), POINTS, **given)
 
 
 def test_a_bad_support_leaves_the_one_before(matcher):

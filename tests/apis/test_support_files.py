@@ -310,3 +310,10 @@ def test_images_elsewhere(tmp_path, image):
         read_supports(tmp_path / 'coco.json')
     support = read_supports(tmp_path / 'coco.json', images=tmp_path / 'photos')
     np.testing.assert_array_equal(support.supports[0].keypoints[:, :2], POINTS)
+
+
+def test_a_broken_file_of_a_folder_is_not_blamed_on_sidecars(tmp_path, image):
+    write_sidecars(tmp_path, image, a=dict(shapes='none'))
+    with pytest.raises(ValueError, match='a.json') as error:
+        read_supports(tmp_path)
+    assert 'NAME.json' not in str(error.value)
