@@ -119,6 +119,14 @@ def markdown_table(rows: Sequence[Sequence[str]]) -> str:
     return '\n'.join(lines)
 
 
+def missing_runs(missing: Mapping[str, str], place: str = 'tables') -> list[str]:
+    """Paragraphs that name the runs which the tables lack, and how far they are."""
+    if not missing:
+        return []
+    lines = [f'- {name}: {state}' for name, state in missing.items()]
+    return [f'**Missing, {len(lines)} runs that are not in the {place}:**', '\n'.join(lines)]
+
+
 def changes(run: Mapping[str, Any]) -> str:
     """What a run changes of the full method, as one writes it on the command line."""
     options = [f'`{key}={value}`' for key, value in run['options'].items()]
@@ -147,9 +155,7 @@ def report(results: Mapping[str, Any], figure: str, evidence: str) -> str:
         'nothing. Minutes are those of the training iterations.',
         f'![mPCK of every run]({figure})',
     ]
-    if results['missing']:
-        lines = [f'- {name}: {state}' for name, state in results['missing'].items()]
-        parts += [f'**Missing, {len(lines)} runs that are not in the table:**', '\n'.join(lines)]
+    parts += missing_runs(results['missing'], 'table')
     for rotation in ROTATIONS:
         turned = (
             f'Queries turned by up to {rotation} degrees' if rotation else 'Queries as they are'

@@ -2,8 +2,9 @@
 
 On one species of LivestockKeypoints, for every seed and number of human-annotated images: ``kpt
 autolabel`` labels the other training images, ``kpt train-detector`` trains on both, and on the few
-alone; besides on all true labels. Writes ``benchmarks/results/autolabel_loop.{md,png,json}``. It
-can be stopped and started again at any moment: finished steps are kept, broken trainings resumed.
+alone; besides on all true labels. Writes ``benchmarks/results/autolabel_loop.{md,png,json,log}``.
+It can be stopped and started again at any moment: finished steps are kept, broken trainings
+resumed.
 
 As it stands: 4 numbers of images, 2 detectors each, and one on all labels, with 3 seeds: 27
 trainings of 740 iterations at 64 px, about 10 minutes of one core each. Fewer by ``--shots``,
@@ -21,7 +22,6 @@ import argparse
 import json
 import math
 import random
-import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -30,8 +30,10 @@ from typing import Any
 
 import numpy as np
 from autolabel_report import ALL, FEW, LOOP, write_report
+from comparison import add_run_arguments, carry_out
 from mmpose.evaluation.functional import keypoint_pck_accuracy
 from tool_processes import Processes, at_once, locked, wait_for
+from training_log import write_epoch_ends
 
 from kpt_plugins.apis.detector_config import MIN_ITERATIONS, DetectorOptions
 from kpt_plugins.apis.run_config import load_config
@@ -39,7 +41,6 @@ from kpt_plugins.apis.run_fingerprint import require_same_run, write_fingerprint
 from kpt_plugins.structures.step_manifest import sha256_of
 
 ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / 'benchmarks' / 'results' / 'autolabel_loop'
 KPT, TEST = ROOT / 'tools' / 'kpt.py', ROOT / 'tools' / 'test.py'
 SEEDS = (0, 1, 2)
 SHOTS = (1, 5, 10, 50)
@@ -262,14 +263,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--seeds', nargs='+', type=int, default=list(SEEDS))
     for name, value in asdict(Budget()).items():
         parser.add_argument(f'--{name.replace("_", "-")}', type=type(value), default=value)
-    parser.add_argument('--jobs', type=int, default=2, help='runs at a time, one thread each')
-    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/autolabel_loop'))
-    parser.add_argument(
-        '--out', type=Path, default=RESULTS, help='results, without .md, .png and .json'
-    )
-    parser.add_argument(
-        '--table-only', action='store_true', help='write the results of the finished runs'
-    )
+    add_run_arguments(parser, 'autolabel_loop')
     args = parser.parse_args(argv)
     if not args.table_only and not (args.weights and args.weights.is_file()):
         parser.error(f'--weights {args.weights}: expected the checkpoint of a few-shot model')
@@ -290,16 +284,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         for seed in args.seeds
         for arm, shots in arms
     ]
-    problems = []
-    if not args.table_only:
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit('terminated'))
-        problems = execute_all(runs, data, args.jobs)
-    try:
+
+    def report() -> None:
         write_report(collect(runs, data), args.out)
-    except ValueError as error:
-        problems.append(str(error))
-    if problems:
-        raise SystemExit('\n'.join(problems))
+        write_epoch_ends([run.folder for run in runs], args.out.with_suffix('.log'))
+
+    carry_out(args, lambda: execute_all(runs, data, args.jobs), report)
 
 
 if __name__ == '__main__':

@@ -5,8 +5,8 @@ Where clutter is drawn, the size of its bank, temperature, stride.
 Trains CoKe on sheep, where its seeds differ least, as its config has it and with one change each,
 and heatmaps from the same extractor, with one seed from one trunk as ``coke_occlusion.py`` does, in
 the same folders: what that has trained is not trained again. Tests on the validation images at the
-levels 0 and 2. Writes ``benchmarks/results/coke_choices.{md,json}``. It can be stopped and started
-again at any moment.
+levels 0 and 2. Writes ``benchmarks/results/coke_choices.{md,json,log}``. It can be stopped and
+started again at any moment.
 
 Examples:
     python benchmarks/coke_choices.py
@@ -17,17 +17,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ablation_report import markdown_table
-from coke_occlusion import RESULTS, execute_all
+from ablation_report import markdown_table, missing_runs
+from coke_occlusion import execute_all
 from coke_report import AFTER, BASELINE, BEFORE, REFERENCE, auroc, loss, pck
 from coke_runs import CHOICES, CHOSEN_ON, MODELS, Budget, Run, command
+from comparison import add_run_arguments, carry_out, sort_out
+from training_log import write_epoch_ends
 
 LEVELS = (BEFORE, AFTER)
 VALIDATION = {'test_dataloader.dataset.ann_file': f'annotations/{CHOSEN_ON}_val.json'}
@@ -57,16 +57,12 @@ def collect(runs: Sequence[Choice]) -> dict[str, Any]:
     Raises:
         ValueError: if no run is finished.
     """
-    done, missing = [], {}
-    for run in runs:
-        if (state := run.state()) != 'finished':
-            missing[run.name] = state
-            continue
+    finished, missing = sort_out(runs)
+    done = []
+    for run in finished:
         scores = json.loads(run.scores.read_text())
         content = {key: run.experiment()[key] for key in ('variant', 'seed', 'options')}
         done.append({**content, 'AUROC': scores['AUROC'], 'levels': scores['levels']})
-    if not done:
-        raise ValueError(f'no finished run of this budget in {runs[0].root}')
     return dict(runs=done, missing=missing)
 
 
@@ -87,10 +83,16 @@ def report(results: dict[str, Any], budget: Budget) -> str:
         'or less says nothing.',
         markdown_table(rows),
     ]
-    if results['missing']:
-        lines = [f'- {name}: {state}' for name, state in results['missing'].items()]
-        parts += ['Missing:', '\n'.join(lines)]
-    return '\n\n'.join(parts) + '\n'
+    return '\n\n'.join([*parts, *missing_runs(results['missing'])]) + '\n'
+
+
+def write_report(results: dict[str, Any], budget: Budget, stem: Path) -> None:
+    """Write ``STEM.md`` and ``STEM.json``."""
+    page = report(results, budget)
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    stem.with_suffix('.md').write_text(page)
+    stem.with_suffix('.json').write_text(json.dumps(results, indent=1) + '\n')
+    print(page)
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -101,34 +103,26 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--epochs', type=int, default=Budget.epochs)
     parser.add_argument('--trunk-epochs', type=int, default=Budget.trunk_epochs)
-    parser.add_argument('--jobs', type=int, default=2, help='runs at a time, one thread each')
-    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/coke_occlusion'))
-    out = RESULTS.with_name('coke_choices')
-    parser.add_argument('--out', type=Path, default=out, help='results, without .md and .json')
+    add_run_arguments(parser, 'coke_choices')
+    parser.set_defaults(work_dir=Path('work_dirs/coke_occlusion'))
     return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit('terminated'))
     budget = Budget(epochs=args.epochs, trunk_epochs=args.trunk_epochs)
 
     def plan(names: Sequence[str]) -> list[Choice]:
         variants = (REFERENCE, BASELINE, *names)
         return [Choice(CHOSEN_ON, name, args.seed, budget, args.work_dir) for name in variants]
 
-    problems = execute_all(plan(args.choices), args.jobs)
-    try:
-        results = collect(plan([*CHOICES]))
-        page = report(results, budget)
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.with_suffix('.md').write_text(page)
-        args.out.with_suffix('.json').write_text(json.dumps(results, indent=1) + '\n')
-        print(page)
-    except ValueError as error:
-        problems.append(str(error))
-    if problems:
-        raise SystemExit('\n'.join(problems))
+    def report_all() -> None:
+        everything = plan([*CHOICES])
+        write_report(collect(everything), budget, args.out)
+        finished, _ = sort_out(everything)
+        write_epoch_ends([run.folder for run in finished], args.out.with_suffix('.log'))
+
+    carry_out(args, lambda: execute_all(plan(args.choices), args.jobs), report_all)
 
 
 if __name__ == '__main__':

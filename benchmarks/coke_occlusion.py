@@ -4,7 +4,7 @@ For every data set, seed and model (CoKe, heatmaps from the same extractor, Simp
 by ``tools/train.py``, all from one pretrained trunk, and tests by ``tools/occlusion_benchmark.py``
 at the levels 0 to 3; besides one seed of CoKe's ablations on cattle. The trunk of a species is
 trained here on the other two, that of the quadruped on all three. Writes
-``benchmarks/results/coke_occlusion.{md,png,json}``. It can be stopped and started again at any
+``benchmarks/results/coke_occlusion.{md,png,json,log}``. It can be stopped and started again at any
 moment: finished runs are kept, broken ones resumed.
 
 As it stands: 4 trunks, 36 runs and 5 ablations. A run is 600 to 750 iterations of 0.3 to 0.4 s, 3
@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -32,13 +31,13 @@ from typing import Any
 
 from coke_report import write_report
 from coke_runs import ABLATED, ABLATIONS, DATA, MODELS, ROOT, Budget, Run, Trunk
+from comparison import add_run_arguments, carry_out, sort_out
 from fmmp_ablation import claim
 from tool_processes import Processes, at_once, locked, wait_for
-from training_log import training_minutes
+from training_log import training_minutes, write_epoch_ends
 
 from kpt_plugins.apis.run_config import load_config
 
-RESULTS = ROOT / 'benchmarks' / 'results' / 'coke_occlusion'
 SEEDS = (0, 1, 2)
 MAKE_SYNTH = ('--seed', 3, '--categories', 1, 0, 0, '--train-images', 1200)
 
@@ -79,17 +78,13 @@ def collect(runs: Sequence[Run]) -> dict[str, Any]:
     Raises:
         ValueError: if no run is finished.
     """
-    done, missing = [], {}
-    for run in runs:
-        if (state := run.state()) != 'finished':
-            missing[run.name] = state
-            continue
+    finished, missing = sort_out(runs)
+    done = []
+    for run in finished:
         scores = json.loads(run.scores.read_text())
         content = {key: run.experiment()[key] for key in ('data', 'variant', 'seed', 'options')}
         content['minutes'] = round(training_minutes(run.folder), 2)
         done.append({**content, 'AUROC': scores['AUROC'], 'levels': scores['levels']})
-    if not done:
-        raise ValueError(f'no finished run of this budget in {runs[0].root}')
     budget = runs[0].budget
     return dict(
         command=f'python benchmarks/coke_occlusion.py {budget.arguments()}',
@@ -139,14 +134,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument('--lr', type=float, default=default.lr, help='learning rate')
     parser.add_argument('--trunk-epochs', type=int, default=default.trunk_epochs)
-    parser.add_argument('--jobs', type=int, default=2, help='runs at a time, one thread each')
-    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/coke_occlusion'))
-    parser.add_argument(
-        '--out', type=Path, default=RESULTS, help='results, without .md, .png and .json'
-    )
-    parser.add_argument(
-        '--table-only', action='store_true', help='write the results of the finished runs'
-    )
+    add_run_arguments(parser, 'coke_occlusion')
     args = parser.parse_args(argv)
     if unknown := [name for name in args.ablations if name not in ABLATIONS]:
         parser.error(f'--ablations {" ".join(unknown)}: choose from {", ".join(ABLATIONS)}')
@@ -156,22 +144,23 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     budget = Budget(args.epochs, args.synth_images, args.lr, args.trunk_epochs)
-    problems = []
-    if not args.table_only:
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit('terminated'))
+
+    def execute() -> list[str]:
         if 'synth' in args.data:
             make_synth()
         runs = plan(args.data, args.models, args.ablations, args.seeds, budget, args.work_dir)
-        problems = execute_all(runs, args.jobs)
-    # The tables name every run that they should have, not only those asked for now.
-    seeds = sorted({*SEEDS, *args.seeds})
-    try:
+        return execute_all(runs, args.jobs)
+
+    def report() -> None:
+        # The tables name every run that they should have, not only those asked for now.
+        seeds = sorted({*SEEDS, *args.seeds})
         everything = plan([*DATA], [*MODELS], [*ABLATIONS], seeds, budget, args.work_dir)
         write_report(collect(everything), args.out)
-    except ValueError as error:
-        problems.append(str(error))
-    if problems:
-        raise SystemExit('\n'.join(problems))
+        finished, _ = sort_out(everything)
+        logged = [run.folder for run in dict.fromkeys([*map(_trunk, finished), *finished])]
+        write_epoch_ends(logged, args.out.with_suffix('.log'))
+
+    carry_out(args, execute, report)
 
 
 if __name__ == '__main__':

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ablation_report import Spread, markdown_table
+from ablation_report import Spread, markdown_table, missing_runs
 
 LEVELS = (0, 1, 2, 3)
 REFERENCE, BASELINE = 'coke', 'heatmap'
@@ -168,9 +168,7 @@ def report(results: Mapping[str, Any], figure: str, evidence: str) -> str:
         'spread shows nothing. Minutes are those of the training iterations.',
         f'![PCK and AUROC by level]({figure})',
     ]
-    if results['missing']:
-        lines = [f'- {name}: {state}' for name, state in results['missing'].items()]
-        parts += [f'**Missing, {len(lines)} runs that are not in the tables:**', '\n'.join(lines)]
+    parts += missing_runs(results['missing'])
     parts += [
         '## CoKe minus heatmaps from the same extractor',
         'The loss is PCK at L0 minus PCK at L2, the relative loss that in percent of L0.',

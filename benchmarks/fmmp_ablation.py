@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -23,13 +22,13 @@ from pathlib import Path
 from typing import Any
 
 from ablation_report import ROTATIONS, write_report
+from comparison import add_run_arguments, carry_out
 from tool_processes import Processes, at_once, locked, wait_for
 from training_log import training_minutes
 
 from kpt_plugins.apis.run_config import load_config, walk_dicts
 
 ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / 'benchmarks' / 'results' / 'fmmp_ablation'
 CONFIG = 'configs/fmmp_synth.py'
 # The config's transforms of training and test episodes, its proposal's warm-up.
 TRAIN_PADDING, TRAIN_REFERENCES = (f'train_dataloader.dataset.pipeline.{i}' for i in (0, 1))
@@ -283,14 +282,7 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--test-episodes', type=int, default=default.test_episodes, help='episodes a category'
     )
-    parser.add_argument('--jobs', type=int, default=2, help='runs at a time, one thread each')
-    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/fmmp_ablation'))
-    parser.add_argument(
-        '--out', type=Path, default=RESULTS, help='results, without .md, .png and .json'
-    )
-    parser.add_argument(
-        '--table-only', action='store_true', help='write the results of the finished runs'
-    )
+    add_run_arguments(parser, 'fmmp_ablation')
     args = parser.parse_args(argv)
     if not 0 <= args.warmup_epochs < args.epochs:
         parser.error(
@@ -305,22 +297,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     budget = Budget(args.epochs, args.warmup_epochs, args.episodes, args.test_episodes)
     # All variants with one seed before the next seed: a partial table is a fair one.
     runs = [Run(v, s, budget, args.work_dir) for s in args.seeds for v in args.variants]
-    problems = []
-    if not args.table_only:
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit('terminated'))
+
+    def execute() -> list[str]:
         data_root = load_config(ROOT / CONFIG).data_root
         make = [sys.executable, ROOT / 'tools' / 'make_synthetic.py', '--out', data_root]
         subprocess.run(make, check=True)
-        problems = execute_all(runs, args.jobs)
-    # The table names every run that it should have, not only those asked for now.
-    seeds = sorted({*SEEDS, *args.seeds})
-    table = [Run(v, s, budget, args.work_dir) for v in VARIANTS for s in seeds]
-    try:
+        return execute_all(runs, args.jobs)
+
+    def report() -> None:
+        # The table names every run that it should have, not only those asked for now.
+        seeds = sorted({*SEEDS, *args.seeds})
+        table = [Run(v, s, budget, args.work_dir) for v in VARIANTS for s in seeds]
         write_report(collect(table), args.out)
-    except ValueError as error:
-        problems.append(str(error))
-    if problems:
-        raise SystemExit('\n'.join(problems))
+
+    carry_out(args, execute, report)
 
 
 if __name__ == '__main__':

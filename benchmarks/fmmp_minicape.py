@@ -19,7 +19,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -31,6 +30,7 @@ from tool_processes import Processes, at_once, locked
 from training_log import training_minutes
 
 from kpt_plugins.apis.run_config import load_config
+from kpt_plugins.apis.termination import exit_on_sigterm
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / 'benchmarks' / 'results' / 'fmmp_minicape'
@@ -174,7 +174,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not folder or not Path(folder, 'minicape').is_dir():
         raise SystemExit('set KPT_TEST_DATA to the folder that holds minicape')
     data, root = Path(folder).resolve() / 'minicape', args.work_dir
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit('terminated'))
+    exit_on_sigterm()
     synth_root = load_config(ROOT / 'configs/fmmp_synth.py').data_root
     make = [sys.executable, ROOT / 'tools' / 'make_synthetic.py', '--out', synth_root]
     subprocess.run(make, check=True)

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -28,6 +27,7 @@ from typing import Any
 from tool_processes import Processes, at_once, locked, wait_for
 
 from kpt_plugins.apis.run_config import load_config
+from kpt_plugins.apis.termination import exit_on_sigterm
 from kpt_plugins.evaluation.incremental_runs import load_summary
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -218,7 +218,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     ]
     problems = []
     if not args.table_only:
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit('terminated'))
+        exit_on_sigterm()
         problems = execute_all(comparison, wanted, args.work_dir, args.jobs, args.cfg_options)
     num_steps = len(load_config(ROOT / comparison.base).model.steps)
     earlier = load_summary(args.earlier) if args.earlier else []

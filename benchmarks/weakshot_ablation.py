@@ -7,8 +7,8 @@ the backbone of the few-shot model of ``make demo``, which is trained here first
 same epochs, and all but the Oracle the same labelled pairs: base only leaves out the novel images
 of its batches, no base pair. Before the novel losses begin, all rows but the Oracle are the same
 training; base only does this part for all. The mean pose is scored on the same test images.
-Writes ``benchmarks/results/weakshot_ablation.{md,png,json}``. It can be stopped and started again
-at any moment: finished runs are kept, broken ones resumed.
+Writes ``benchmarks/results/weakshot_ablation.{md,png,json,log}``. It can be stopped and started
+again at any moment: finished runs are kept, broken ones resumed.
 
 As it stands: 2 data sets (synthetic: 40 base and 12 novel categories; minicape: 7 and 3), 6 rows
 and 3 seeds, 36 runs of 1000 iterations with 32 images each. Fewer by ``--data``, ``--rows``,
@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -33,15 +32,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from comparison import add_run_arguments, carry_out, sort_out
 from fmmp_ablation import claim
 from tool_processes import Processes, at_once, locked, wait_for
-from training_log import training_minutes
+from training_log import training_minutes, write_epoch_ends
 from weakshot_report import write_report
 from weakshot_runs import DATA, ROOT, ROWS, Budget, Run, Trunk
 
 from kpt_plugins.apis.run_config import load_config
 
-RESULTS = ROOT / 'benchmarks' / 'results' / 'weakshot_ablation'
 SEEDS = (0, 1, 2)
 
 
@@ -82,19 +81,15 @@ def collect(runs: Sequence[Run]) -> dict[str, Any]:
     Raises:
         ValueError: if no run is finished.
     """
-    done, missing = [], {}
-    for run in runs:
-        if (state := run.state()) != 'finished':
-            missing[run.name] = state
-            continue
+    finished, missing = sort_out(runs)
+    done = []
+    for run in finished:
         scores = json.loads(run.scores.read_text())
         content = {key: run.experiment()[key] for key in ('data', 'row', 'seed', 'options')}
         folders = [part.folder for part in (run.start, run) if part]
         content['minutes'] = round(training_minutes(*folders), 2)
         content['probes'] = json.loads(run.probes.read_text())['means']
         done.append({**content, **{key: scores[key] for key in ('novel', 'base', 'mean_pose')}})
-    if not done:
-        raise ValueError(f'no finished run of this budget in {runs[0].root}')
     budget = runs[0].budget
     return dict(
         command=f'python benchmarks/weakshot_ablation.py {budget.arguments()}',
@@ -129,35 +124,30 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     default = Budget()
     parser.add_argument('--epochs', type=int, default=default.epochs)
     parser.add_argument('--pairs', type=int, default=default.pairs, help='an epoch, half base')
-    parser.add_argument('--jobs', type=int, default=2, help='runs at a time, one thread each')
-    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/weakshot_ablation'))
-    parser.add_argument(
-        '--out', type=Path, default=RESULTS, help='results, without .md, .png and .json'
-    )
-    parser.add_argument(
-        '--table-only', action='store_true', help='write the results of the finished runs'
-    )
+    add_run_arguments(parser, 'weakshot_ablation')
     return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     budget = Budget(args.epochs, args.pairs)
-    problems = []
-    if not args.table_only:
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit('terminated'))
+
+    def execute() -> list[str]:
         if 'synth' in args.data:
             make_synth()
         runs = plan(args.data, args.rows, args.seeds, budget, args.work_dir)
-        problems = execute_all(runs, args.jobs)
-    # The tables name every run that they should have, not only those asked for now.
-    seeds = sorted({*SEEDS, *args.seeds})
-    try:
-        write_report(collect(plan([*DATA], [*ROWS], seeds, budget, args.work_dir)), args.out)
-    except ValueError as error:
-        problems.append(str(error))
-    if problems:
-        raise SystemExit('\n'.join(problems))
+        return execute_all(runs, args.jobs)
+
+    def report() -> None:
+        # The tables name every run that they should have, not only those asked for now.
+        seeds = sorted({*SEEDS, *args.seeds})
+        everything = plan([*DATA], [*ROWS], seeds, budget, args.work_dir)
+        write_report(collect(everything), args.out)
+        finished, _ = sort_out(everything)
+        logged = [everything[0].trunk.folder, *(run.folder for run in finished)]
+        write_epoch_ends(logged, args.out.with_suffix('.log'))
+
+    carry_out(args, execute, report)
 
 
 if __name__ == '__main__':

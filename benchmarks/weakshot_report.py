@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ablation_report import Spread, markdown_table
+from ablation_report import Spread, markdown_table, missing_runs
 from coke_report import cell as format_cell
 from weakshot_runs import REFERENCE
 
@@ -228,9 +228,7 @@ def report(results: Mapping[str, Any], figure: str, evidence: str) -> str:
         'the training iterations.',
         f'![novel mAP, L2 and probes]({figure})',
     ]
-    if results['missing']:
-        lines = [f'- {name}: {state}' for name, state in results['missing'].items()]
-        parts += [f'**Missing, {len(lines)} runs that are not in the tables:**', '\n'.join(lines)]
+    parts += missing_runs(results['missing'])
     parts += ['## What we hold ourselves to', markdown_table(promise_table(results))]
     for data in data_sets(results):
         parts += [f'## {data}', markdown_table(score_table(results, data))]

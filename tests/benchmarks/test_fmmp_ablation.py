@@ -150,7 +150,7 @@ def start(tmp_path, monkeypatch):
     """Starts the benchmark for two variants and two seeds, with tools that take no time."""
     monkeypatch.setattr('tool_processes.Processes', FakeProcesses)
     monkeypatch.setattr(ablation.subprocess, 'run', lambda *args, **kwargs: None)
-    monkeypatch.setattr(ablation.signal, 'signal', lambda *args: None)
+    monkeypatch.setattr('comparison.exit_on_sigterm', lambda: None)
     monkeypatch.setattr(FakeProcesses, 'calls', [])
     arguments = ['--variants', 'full', 'zero', '--seeds', '0', '1', '--jobs', '1']
     arguments += ['--epochs', '3', '--warmup-epochs', '2', '--episodes', '48']

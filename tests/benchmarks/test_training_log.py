@@ -31,3 +31,14 @@ def test_minutes_of_a_run_that_went_on_from_another(tmp_path):
         path.write_text('\n'.join(json.dumps(dict(time=t, step=s)) for s, t in entries))
     folders = (tmp_path / 'first', tmp_path / 'second')
     assert training_log.training_minutes(*folders) == pytest.approx(20 * (6 + 1.5 + 9) / 60)
+
+
+def test_epoch_ends(tmp_path):
+    line = '11/28 12:00:00 - mmengine - INFO - Epoch(train)  [{}][{}/3]  loss: {}'
+    lines = [line.format(*values) for values in ((1, 1, 9), (1, 3, 8), (2, 3, 7), (2, 3, 6))]
+    for name, part in (('a', lines), ('b', ['no training'])):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / 'console.log').write_text('\n'.join(['start', *part, 'end']))
+    folders = [tmp_path / name for name in ('a', 'gone', 'b')]
+    training_log.write_epoch_ends(folders, tmp_path / 'out.log')
+    assert (tmp_path / 'out.log').read_text().splitlines() == ['== a', lines[1], lines[3], '== b']
