@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ablation_report import markdown_table, missing_runs
-from coke_occlusion import execute_all
+from coke_occlusion import execute_all, read_run
 from coke_report import AFTER, BASELINE, BEFORE, REFERENCE, auroc, loss, pck
 from coke_runs import CHOICES, CHOSEN_ON, MODELS, Budget, Run, command
 from comparison import add_run_arguments, carry_out, sort_out
@@ -58,12 +58,7 @@ def collect(runs: Sequence[Choice]) -> dict[str, Any]:
         ValueError: if no run is finished.
     """
     finished, missing = sort_out(runs)
-    done = []
-    for run in finished:
-        scores = json.loads(run.scores.read_text())
-        content = {key: run.experiment()[key] for key in ('variant', 'seed', 'options')}
-        done.append({**content, 'AUROC': scores['AUROC'], 'levels': scores['levels']})
-    return dict(runs=done, missing=missing)
+    return dict(runs=[read_run(run) for run in finished], missing=missing)
 
 
 def report(results: dict[str, Any], budget: Budget) -> str:

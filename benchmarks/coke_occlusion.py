@@ -72,6 +72,14 @@ def _trunk(run: Run) -> Trunk:
     return run.trunk
 
 
+def read_run(run: Run) -> dict[str, Any]:
+    """What a finished run is, how long it took, and its scores."""
+    scores, experiment = json.loads(run.scores.read_text()), run.experiment()
+    content = {key: experiment[key] for key in ('data', 'variant', 'seed', 'options')}
+    content['minutes'] = round(training_minutes(run.folder), 2)
+    return {**content, 'AUROC': scores['AUROC'], 'levels': scores['levels']}
+
+
 def collect(runs: Sequence[Run]) -> dict[str, Any]:
     """All that the tables are made of.
 
@@ -79,12 +87,6 @@ def collect(runs: Sequence[Run]) -> dict[str, Any]:
         ValueError: if no run is finished.
     """
     finished, missing = sort_out(runs)
-    done = []
-    for run in finished:
-        scores = json.loads(run.scores.read_text())
-        content = {key: run.experiment()[key] for key in ('data', 'variant', 'seed', 'options')}
-        content['minutes'] = round(training_minutes(run.folder), 2)
-        done.append({**content, 'AUROC': scores['AUROC'], 'levels': scores['levels']})
     budget = runs[0].budget
     return dict(
         command=f'python benchmarks/coke_occlusion.py {budget.arguments()}',
@@ -92,7 +94,7 @@ def collect(runs: Sequence[Run]) -> dict[str, Any]:
         models={name: variant.title for name, variant in MODELS.items()},
         ablations={name: variant.title for name, variant in ABLATIONS.items()},
         ablated=ABLATED,
-        runs=done,
+        runs=[read_run(run) for run in finished],
         missing=missing,
     )
 
