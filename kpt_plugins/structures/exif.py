@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 
-import numpy as np
 from PIL import Image
 
 _ORIENTATION = 0x0112
@@ -22,14 +21,3 @@ def orientation(exif: bytes) -> int:
     except (SyntaxError, ValueError, TypeError, OSError, struct.error):
         return 1
     return found if found in range(1, 9) else 1
-
-
-def turn_upright(image: np.ndarray, orientation: int) -> np.ndarray:
-    """An image (H, W, C) as it was stored, upright."""
-    if orientation >= 5:
-        image = image.swapaxes(0, 1)
-    if orientation in (2, 3, 6, 7):
-        image = image[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        image = image[::-1]
-    return np.ascontiguousarray(image)

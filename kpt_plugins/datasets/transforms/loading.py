@@ -5,13 +5,12 @@ from __future__ import annotations
 import os.path as osp
 
 import cv2
-import mmcv
 import numpy as np
 from mmpose.datasets.transforms import LoadImage
 from mmpose.registry import TRANSFORMS
-from PIL import Image
+from PIL import Image, ImageOps
 
-from kpt_plugins.structures.exif import orientation, turn_upright
+from kpt_plugins.structures.exif import orientation
 
 
 def read_image(path: str) -> np.ndarray:
@@ -49,9 +48,8 @@ class LoadImageChecked(LoadImage):
         path = results['img_path']
         try:
             results = super().transform(results)
-            if (turned := _webp_orientation(path)) != 1:
-                stored = mmcv.imread(path, 'color_ignore_orientation', backend='cv2')
-                image = turn_upright(stored, turned).astype(results['img'].dtype)
+            if (turned := _read_turned_webp(path)) is not None:
+                image = turned.astype(results['img'].dtype)
                 results.update(img=image, img_shape=image.shape[:2], ori_shape=image.shape[:2])
             return results
         except FileNotFoundError as error:
@@ -64,13 +62,17 @@ class LoadImageChecked(LoadImage):
             ) from error
 
 
-def _webp_orientation(path: str) -> int:
-    """EXIF orientation of a local WebP file, which OpenCV does not look at; 1 for all others."""
+def _read_turned_webp(path: str) -> np.ndarray | None:
+    """A local WebP file, upright (H, W, 3), BGR, by its EXIF orientation, which OpenCV does not
+    look at; None for all files that OpenCV reads right."""
     if not osp.isfile(path):
-        return 1
+        return None
     with open(path, 'rb') as file:
         start = file.read(12)
     if start[:4] != b'RIFF' or start[8:] != b'WEBP':
-        return 1
-    with Image.open(path) as image:
-        return orientation(image.info.get('exif') or b'')
+        return None
+    with Image.open(path) as stored:
+        if orientation(stored.info.get('exif') or b'') == 1:
+            return None
+        upright = ImageOps.exif_transpose(stored).convert('RGB')
+    return np.ascontiguousarray(np.asarray(upright)[..., ::-1])
