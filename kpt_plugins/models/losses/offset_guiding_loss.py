@@ -33,6 +33,31 @@ def offset_guiding_loss(
     return per_image.sum() / radius**2 / max(len(points), 1)
 
 
+def first_at_target(
+    points: Tensor,
+    offsets: Tensor,
+    weights: Tensor,
+    separation: float,
+    radius: float,
+    map_size: tuple[int, int],
+) -> Tensor:
+    """Which prompts of an image come before all others that are led to the same place.
+
+    Args:
+        points, offsets, weights, radius, map_size: As in :func:`offset_guiding_loss`.
+        separation (float): Targets nearer to each other than this, in cells, are one place. There
+            the prompt with the largest weight times (1 - way / R) is first.
+
+    Returns:
+        Tensor: (B, 2, N), bool.
+    """
+    size = points.new_tensor([map_size[1], map_size[0]])
+    targets, way = (points + offsets).detach() * size, (offsets * size).norm(dim=-1)
+    claim = weights * (1 - way / radius).clamp(min=0)
+    same = (targets[..., None, :] - targets[..., None, :, :]).norm(dim=-1) < separation
+    return ~(same & (claim[..., None, :] > claim[..., None])).any(dim=-1)
+
+
 @MODELS.register_module()
 class OffsetGuidingLoss(nn.Module):
     """:func:`offset_guiding_loss` times ``loss_weight``, of prompts by their visibility.
@@ -41,12 +66,28 @@ class OffsetGuidingLoss(nn.Module):
         loss_weight (float): beta. A large one merges prompts on one place.
         threshold (float | None): Prompts above this visibility count 1 and the others 0; by
             default each counts its visibility.
+        separation (float | None): If given, of the prompts that are led to one place, nearer to
+            each other than this in cells, only the first is (:func:`first_at_target`), and the
+            others stay, so that they do not merge. Not of the paper, whose prompts are all led.
+
+    Raises:
+        ValueError: If ``separation`` is not positive.
     """
 
-    def __init__(self, loss_weight: float = 0.1, threshold: float | None = None) -> None:
+    def __init__(
+        self,
+        loss_weight: float = 0.1,
+        threshold: float | None = None,
+        separation: float | None = None,
+    ) -> None:
         super().__init__()
+        if separation is not None and not separation > 0:
+            raise ValueError(
+                f'OffsetGuidingLoss: separation is {separation}; expected a positive number or None'
+            )
         self.loss_weight = loss_weight
         self.threshold = threshold
+        self.separation = separation
 
     def forward(
         self,
@@ -59,4 +100,7 @@ class OffsetGuidingLoss(nn.Module):
         weights = visibility
         if self.threshold is not None:
             weights = (visibility > self.threshold).to(visibility)
+        if self.separation is not None:
+            first = first_at_target(points, offsets, weights, self.separation, radius, map_size)
+            offsets = offsets * first[..., None]
         return self.loss_weight * offset_guiding_loss(points, offsets, weights, radius, map_size)
