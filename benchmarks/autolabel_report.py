@@ -76,10 +76,11 @@ def report(results: Mapping[str, Any], figure: str, evidence: str) -> str:
         f'(`--min-score {budget["min_score"]:g} --min-keypoint-score '
         f'{budget["min_keypoint_score"]:g}`). Beside it: the same detector on the human labels '
         'alone, and on all true labels. Nobody corrects a label in between.',
-        f'All detectors: ResNet-18, {budget["input_size"]} px, {budget["epochs"]} epochs of at '
-        'least 50 iterations of 16, the last checkpoint; nothing is chosen by a validation. An '
-        'epoch of all images may be longer (590 cattle: 74 iterations); the detectors of the few '
-        'alone have as many more epochs, so that all train for about as many iterations.',
+        'All detectors: heatmaps from the backbone of the few-shot model, with its weights '
+        f'(`--backbone-of`), {budget["input_size"]} px, {budget["epochs"]} epochs of at least 50 '
+        'iterations of 16, the last checkpoint; nothing is chosen by a validation. An epoch of all '
+        'images may be longer (462 sheep: 58 iterations); the detectors of the few alone have as '
+        'many more epochs, so that all train for about as many iterations.',
         'PCK@0.1 on the test images, of the longer side of the box, mean over keypoints, in '
         'percent; "labels" is that of the predicted labels on the training images. ± is the '
         'sample standard deviation over the seeds; of the difference, over the differences of '

@@ -16,13 +16,14 @@ from kpt_plugins.datasets.annotation_file import AnnotationFile
 from kpt_plugins.datasets.coco_keypoint_dataset import category_metainfo
 from kpt_plugins.structures.left_right import find_unpaired
 
+from .detector_backbone import DEPTHS, DetectorBackbone, resnet
 from .run_config import load_config
 
 METHODS = ('heatmap', 'coke')
 MIN_ITERATIONS = 50
 """Of an epoch: fewer images are repeated."""
 
-_CHANNELS = {18: (128, 256, 512), 50: (512, 1024, 2048)}
+_HEATMAP_CELL = 4
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class DetectorOptions:
         flip: Train on mirrored images too.
         pretrained: Begin with weights from ImageNet, which PyTorch downloads.
         load_from: Checkpoint to begin with.
+        backbone: In place of the ResNet, with weights of its own.
     """
 
     method: str = 'heatmap'
@@ -52,14 +54,13 @@ class DetectorOptions:
     flip: bool = True
     pretrained: bool = False
     load_from: str | None = None
+    backbone: DetectorBackbone | None = None
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise ValueError(f'method {self.method!r}: expected one of {", ".join(METHODS)}')
-        if self.depth not in _CHANNELS:
-            raise ValueError(
-                f'depth {self.depth}: expected one of {", ".join(map(str, _CHANNELS))}'
-            )
+        if self.depth not in DEPTHS:
+            raise ValueError(f'depth {self.depth}: expected one of {", ".join(map(str, DEPTHS))}')
         if any(side < 32 or side % 32 for side in self.input_size):
             raise ValueError(
                 f'input size {self.input_size[0]} x {self.input_size[1]}: expected multiples of 32'
@@ -100,12 +101,13 @@ def detector_config(
         ValueError: If images are to be mirrored, and a left or right keypoint has no counterpart.
     """
     cfg = load_config('coke_custom' if options.method == 'coke' else '_base_/default_runtime.py')
-    codec = _codec(options)
+    backbone = options.backbone or resnet(options.depth, options.pretrained)
+    codec = _codec(options, backbone)
     if options.method == 'coke':
-        cfg.model = _coke_model(cfg.model, len(category.keypoint_names), codec, options)
+        cfg.model = _coke_model(cfg.model, len(category.keypoint_names), codec, options, backbone)
         pack = [dict(type='BoxToInput')], dict(type='PackPoseInputs', meta_keys=cfg.meta_keys)
     else:
-        cfg.model = _heatmap_model(len(category.keypoint_names), codec, options)
+        cfg.model = _heatmap_model(len(category.keypoint_names), codec, options, backbone)
         pack = [], dict(type='PackPoseInputs')
         # trained, it needs nothing of this package
         cfg.custom_imports = dict(imports=['kpt_plugins'], allow_failed_imports=True)
@@ -184,39 +186,38 @@ def detector_metainfo(category: KeypointCategory, flip: bool) -> dict[str, Any]:
     return category_metainfo(file, record)
 
 
-def _codec(options: DetectorOptions) -> dict:
+def _codec(options: DetectorOptions, backbone: DetectorBackbone) -> dict:
+    size = options.input_size
     if options.method == 'coke':
-        return dict(
-            type='PrototypeCellCodec', input_size=options.input_size, stride=8, refine='mean'
-        )
-    size = tuple(side // 4 for side in options.input_size)
-    return dict(
-        type='MSRAHeatmap', input_size=options.input_size, heatmap_size=size, sigma=2, unbiased=True
-    )
+        stride = backbone.strides[0]
+        return dict(type='PrototypeCellCodec', input_size=size, stride=stride, refine='mean')
+    stride = backbone.strides[-1] >> _deconvolutions(backbone)
+    cells = tuple(side // stride for side in size)
+    return dict(type='MSRAHeatmap', input_size=size, heatmap_size=cells, sigma=2, unbiased=True)
 
 
-def _backbone(options: DetectorOptions, out_indices: tuple[int, ...]) -> dict:
-    backbone = dict(type='ResNet', depth=options.depth, out_indices=out_indices)
-    if options.pretrained:
-        weights = f'torchvision://resnet{options.depth}'
-        backbone['init_cfg'] = dict(type='Pretrained', checkpoint=weights)
-    return backbone
+def _deconvolutions(backbone: DetectorBackbone) -> int:
+    """How often the coarsest map is doubled for heatmaps with cells of 4 px."""
+    return max(0, int(math.log2(backbone.strides[-1] / _HEATMAP_CELL)))
 
 
-def _heatmap_model(num_keypoints: int, codec: dict, options: DetectorOptions) -> dict:
+def _heatmap_model(
+    num_keypoints: int, codec: dict, options: DetectorOptions, backbone: DetectorBackbone
+) -> dict:
+    times, channels = _deconvolutions(backbone), backbone.channels[-1]
+    coarsest = dict(backbone.config)
+    if 'out_indices' in coarsest:
+        coarsest['out_indices'] = coarsest['out_indices'][-1:]
     return dict(
         type='TopdownPoseEstimator',
-        data_preprocessor=dict(
-            type='PoseDataPreprocessor',
-            mean=[123.675, 116.28, 103.53],
-            std=[58.395, 57.12, 57.375],
-            bgr_to_rgb=True,
-        ),
-        backbone=_backbone(options, (3,)),
+        data_preprocessor=dict(type='PoseDataPreprocessor', **backbone.normalisation),
+        backbone=coarsest,
         head=dict(
             type='HeatmapHead',
-            in_channels=_CHANNELS[options.depth][-1],
+            in_channels=channels,
             out_channels=num_keypoints,
+            deconv_out_channels=(min(256, channels),) * times,
+            deconv_kernel_sizes=(4,) * times,
             loss=dict(type='KeypointMSELoss', use_target_weight=True),
             decoder=codec,
         ),
@@ -224,10 +225,17 @@ def _heatmap_model(num_keypoints: int, codec: dict, options: DetectorOptions) ->
     )
 
 
-def _coke_model(shipped: dict, num_keypoints: int, codec: dict, options: DetectorOptions) -> dict:
+def _coke_model(
+    shipped: dict,
+    num_keypoints: int,
+    codec: dict,
+    options: DetectorOptions,
+    backbone: DetectorBackbone,
+) -> dict:
     model = copy.deepcopy(shipped.to_dict())
-    model['backbone'] = _backbone(options, (1, 2, 3))
-    model['neck']['in_channels'] = list(_CHANNELS[options.depth])
+    model['data_preprocessor'].update(backbone.normalisation)
+    model['backbone'] = backbone.config
+    model['neck']['in_channels'] = list(backbone.channels)
     model['head'].update(num_keypoints=num_keypoints, decoder=codec)
     # without it few epochs teach little (configs/_base_/models/coke_res50.py)
     model['head']['loss']['spatial_weight'] = 1.0

@@ -132,7 +132,7 @@ def device_environment(device: str | None) -> dict[str, str]:
 
 def _fingerprint(parts: dict[str, Labels], options: DetectorOptions) -> dict:
     """All that the result depends on."""
-    run = asdict(options) | dict(input_size=list(options.input_size))
+    run = json.loads(json.dumps(asdict(options)))
     del run['workers']
     for name, part in parts.items():
         content = [asdict(part.category), str(part.images.resolve())]

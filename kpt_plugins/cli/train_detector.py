@@ -60,8 +60,13 @@ import click
 @click.option(
     '--backbone',
     type=click.Choice(['resnet18', 'resnet50']),
-    default='resnet18',
-    show_default=True,
+    help='[default: resnet18]',
+)
+@click.option(
+    '--backbone-of',
+    metavar='FILE',
+    help='Take backbone and weights of another model in place of a ResNet: of the checkpoint that '
+    'autolabel labelled with, for one.',
 )
 @click.option(
     '--input-size',
@@ -125,7 +130,8 @@ def command(
     annotated_images: str | None,
     work_dir: str,
     method: str,
-    backbone: str,
+    backbone: str | None,
+    backbone_of: str | None,
     input_size: tuple[int, int],
     epochs: int,
     batch_size: int,
@@ -151,6 +157,7 @@ def command(
       kpt train-detector corrected.xml --images photos/ --method coke --work-dir work_dirs/coke
     """
     from kpt_plugins.annotation_formats import read_annotations
+    from kpt_plugins.apis import detector_backbone
     from kpt_plugins.apis.detector_config import DetectorOptions
     from kpt_plugins.apis.detector_labels import read_human_labels, read_labels
     from kpt_plugins.apis.detector_training import (
@@ -163,10 +170,13 @@ def command(
     exit_on_sigterm()
     if resume and force:
         raise click.UsageError('--resume goes on with a run, --force begins it anew: give one')
+    if backbone_of and (backbone or pretrained):
+        given = '--backbone' if backbone else '--pretrained'
+        raise click.UsageError(f'{given} is of a ResNet, --backbone-of names another: give one')
     device_environment(device)
     options = DetectorOptions(
         method=method,
-        depth=int(backbone.removeprefix('resnet')),
+        depth=int((backbone or 'resnet18').removeprefix('resnet')),
         input_size=input_size,
         epochs=epochs,
         batch_size=batch_size,
@@ -175,6 +185,7 @@ def command(
         flip=not no_flip,
         pretrained=pretrained,
         load_from=load_from,
+        backbone=detector_backbone.backbone_of(backbone_of, allow_pickle) if backbone_of else None,
     )
     known = read_annotations(categories).categories if categories else None
     labels = read_labels(

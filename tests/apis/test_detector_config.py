@@ -42,7 +42,9 @@ def test_heatmaps_are_stock_mmpose():
         found = next(r.get(kind) for r in registries if r.get(kind))
         assert found is not None and not found.__module__.startswith('kpt_plugins'), kind
     assert cfg.custom_imports.allow_failed_imports
-    assert cfg.model.head.out_channels == 3 and cfg.codec.heatmap_size == (64, 64)
+    head = cfg.model.head
+    assert head.out_channels == 3 and cfg.codec.heatmap_size == (64, 64)
+    assert head.deconv_out_channels == (256,) * 3 and cfg.model.backbone.out_indices == (3,)
     assert 'init_cfg' not in cfg.model.backbone
 
 

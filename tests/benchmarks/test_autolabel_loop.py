@@ -29,17 +29,17 @@ def data(tmp_path, monkeypatch):
     for part, number in (('train', 6), ('test', 2)):
         content = coco_file(num_images=number)
         for image in content['images']:
-            image['file_name'] = f'cattle/{part}{image["file_name"]}'
-        write_coco(root, content).rename(root / f'cattle_{part}.json')
+            image['file_name'] = f'sheep/{part}{image["file_name"]}'
+        write_coco(root, content).rename(root / f'sheep_{part}.json')
     (root / 'annotations').mkdir()
     for part in ('train', 'test'):
-        (root / f'cattle_{part}.json').rename(root / 'annotations' / f'cattle_{part}.json')
+        (root / f'sheep_{part}.json').rename(root / 'annotations' / f'sheep_{part}.json')
     monkeypatch.setattr(loop, 'load_config', lambda path: type('C', (), dict(data_root=str(root))))
-    return loop.Data.load('cattle', loop.Budget())
+    return loop.Data.load('sheep', loop.Budget())
 
 
-def make_run(root, arm='loop', shots=2, seed=0, weights=None):
-    return loop.Run(arm, 6, shots, seed, loop.Budget(epochs=3), root, 'cattle', weights)
+def make_run(root, weights, arm='loop', shots=2, seed=0):
+    return loop.Run(arm, 6, shots, seed, loop.Budget(epochs=3), root, 'sheep', weights)
 
 
 def names(content):
@@ -47,7 +47,7 @@ def names(content):
 
 
 def test_splits_are_nested_and_nothing_is_in_both(data):
-    assert data.images.name == 'cattle' and names(data.test) == ['test0.png', 'test1.png']
+    assert data.images.name == 'sheep' and names(data.test) == ['test0.png', 'test1.png']
     human, others = data.split(2, seed=0)
     assert sorted(names(human) + names(others)) == [f'train{i}.png' for i in range(6)]
     assert names(data.split(4, seed=0)[0])[:2] == names(human)
@@ -57,23 +57,23 @@ def test_splits_are_nested_and_nothing_is_in_both(data):
 
 
 def test_as_many_iterations_for_all():
-    assert [loop.epoch_iterations(n) for n in (1, 5, 50, 590)] == [50, 50, 50, 74]
+    assert [loop.epoch_iterations(n) for n in (1, 5, 50, 462)] == [50, 50, 50, 58]
     budget = loop.Budget(epochs=20)
     epochs = [
-        loop.Run(arm, 590, 5, 0, budget, Path(), 'cattle', None).epochs
+        loop.Run(arm, 462, 5, 0, budget, Path(), 'sheep', None).epochs
         for arm in ('loop', 'few', 'all')
     ]
-    assert epochs == [20, 30, 20]
+    assert epochs == [20, 23, 20]
 
 
 def test_fewer_images(data):
-    small = loop.Data.load('cattle', loop.Budget(train_images=3, test_images=1))
+    small = loop.Data.load('sheep', loop.Budget(train_images=3, test_images=1))
     assert (len(small.train['images']), len(small.test['annotations'])) == (3, 1)
 
 
 @pytest.mark.parametrize('arm', ['loop', 'few', 'all'])
 def test_commands_are_understood(data, tmp_path, weights, arm):
-    steps = make_run(tmp_path, arm, weights=weights).steps(data.images)
+    steps = make_run(tmp_path, weights, arm).steps(data.images)
     assert list(steps) == (['label'] if arm == 'loop' else []) + ['train', 'test']
     given = {}
     for name, (_, tool, *args) in steps.items():
@@ -81,7 +81,8 @@ def test_commands_are_understood(data, tmp_path, weights, arm):
             command = kpt.get_command(click.Context(kpt), args[0])
             given[name] = command.make_context(args[0], args[1:]).params
     train = given['train']
-    assert train['epochs'] == 3 and train['input_size'] == (64, 64) and train['resume']
+    assert train['epochs'] == 3 and train['input_size'] == (128, 128) and train['resume']
+    assert train['backbone_of'] == str(weights)
     if arm == 'loop':
         label = given['label']
         assert label['support'] == train['annotated'] and label['shots'] == 5
@@ -120,15 +121,15 @@ def recorded(monkeypatch):
 def test_from_runs_to_table_and_figure(data, tmp_path, weights, recorded):
     arguments = ['--weights', weights, '--shots', 1, 2, '--seeds', 0, 1, '--jobs', 1]
     arguments += ['--work-dir', tmp_path / 'runs', '--out', tmp_path / 'out' / 'loop']
-    with pytest.raises(SystemExit, match='cattle_few_1_seed1: broken'):
+    with pytest.raises(SystemExit, match='sheep_few_1_seed1: broken'):
         loop.main(list(map(str, arguments)))
-    assert [c for f, c in recorded if f == 'cattle_loop_2_seed0'] == [
+    assert [c for f, c in recorded if f == 'sheep_loop_2_seed0'] == [
         'autolabel',
         'train-detector',
         'test',
     ]
     results = json.loads((tmp_path / 'out' / 'loop.json').read_text())
-    assert results['missing'] == ['cattle_few_1_seed1'] and len(results['runs']) == 9
+    assert results['missing'] == ['sheep_few_1_seed1'] and len(results['runs']) == 9
     page = (tmp_path / 'out' / 'loop.md').read_text()
     assert '| 1 | 30.0 | 50.0 ± 0.0 | +20.0 | 100.0 ± 0.0 | 1 + 2 |' in page
     assert '| 6 (all) | 90.0 ± 0.0 |' in page

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +15,8 @@ from mmpose.apis import MMPoseInferencer
 
 from kpt_plugins.annotation_formats import read_annotations, write_annotations
 from kpt_plugins.apis import detector_config, detector_training
+from kpt_plugins.apis.model_loading import build_model
+from kpt_plugins.apis.run_config import load_config
 from kpt_plugins.cli.main import kpt
 from tests.helpers import coco_file, write_coco, write_json
 from tests.tools.tool import load_tool
@@ -22,22 +25,17 @@ from tests.tools.tool import load_tool
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
     """A few iterations an epoch of a narrow network, in this process."""
-    backbone, heatmap_model = detector_config._backbone, detector_config._heatmap_model
+    resnet = detector_config.resnet
 
     def narrow(*args):
-        return dict(backbone(*args), stem_channels=8, base_channels=8)
-
-    def narrow_head(*args):
-        model = heatmap_model(*args)
-        model['head']['deconv_out_channels'] = (32, 32, 32)
-        return model
+        wide = resnet(*args)
+        config = dict(wide.config, stem_channels=8, base_channels=8)
+        return replace(wide, config=config, channels=(16, 32, 64))
 
     # what takes longest: each config's text is laid out anew, six times a training
     monkeypatch.setattr('yapf.yapflib.yapf_api.FormatCode', lambda text, **_: (text, True))
     monkeypatch.setattr(detector_config, 'MIN_ITERATIONS', 2)
-    monkeypatch.setattr(detector_config, '_backbone', narrow)
-    monkeypatch.setattr(detector_config, '_heatmap_model', narrow_head)
-    monkeypatch.setitem(detector_config._CHANNELS, 18, (16, 32, 64))
+    monkeypatch.setattr(detector_config, 'resnet', narrow)
     train = load_tool('train')
 
     def run(command, env):
@@ -151,6 +149,7 @@ def test_corrected_exports(train, labels, tmp_path):
         (dict(category='cow'), "no category 'cow', expected the name of one of thing"),
         (dict(images='nowhere'), 'nowhere: there is no such folder'),
         (dict(load_from='gone.pth'), 'gone.pth: there is no such checkpoint'),
+        (dict(backbone_of='gone.pth'), 'checkpoint gone.pth does not exist'),
         (dict(annotated='gone.json'), 'gone.json: there is no such file'),
         (dict(device='cuda:99'), "device 'cuda:99': PyTorch finds"),
         (dict(device='tpu'), "device 'tpu': expected cpu, cuda or cuda:N"),
@@ -160,6 +159,31 @@ def test_mistakes_leave_nothing_behind(train, tmp_path, options, message):
     result = train(**options)
     assert result.exit_code == 1 and message in str(result.exception), result.output
     assert not (tmp_path / 'run').exists()
+
+
+@pytest.mark.parametrize('options', [('--backbone', 'resnet50'), ('--pretrained',)])
+def test_one_backbone(train, labels, tmp_path, options):
+    result = train(labels, *options, backbone_of=tmp_path / 'a.pth')
+    assert result.exit_code == 2 and f'{options[0]} is of a ResNet' in result.output
+    assert not (tmp_path / 'run').exists()
+
+
+def test_backbone_of_a_few_shot_model(train, labels, tmp_path):
+    cfg = load_config(Path(__file__).parents[1] / 'tiny_fmmp.py')
+    path = tmp_path / 'few_shot.pth'
+    state = build_model(cfg).state_dict()
+    torch.save(dict(state_dict=state, meta=dict(cfg=cfg.pretty_text)), path)
+    result = train(backbone_of=path)
+    assert result.exit_code == 0, result.output
+    result = train(labels, '--resume', backbone_of=path)
+    assert result.exit_code == 0, result.output
+    result = train(labels, '--resume')
+    assert 'another backbone' in str(result.exception)
+    path.unlink()  # the detector does not need it
+    config, weights = tmp_path / 'run' / 'detector.py', tmp_path / 'run' / 'epoch_1.pth'
+    inferencer = MMPoseInferencer(str(config), str(weights), det_model='whole_image', device='cpu')
+    (instance,) = next(inferencer(str(tmp_path / 'images' / '0.png')))['predictions'][0]
+    assert len(instance['keypoints']) == 4
 
 
 def test_a_failed_training(train, tmp_path, monkeypatch):
