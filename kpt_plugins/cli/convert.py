@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -70,6 +71,10 @@ def command(
     if Path(target) in outputs:  # a file, and what is to be imported with it
         for path in outputs[1:]:
             click.echo(f'{path}: the labels that the tool needs to be told first')
+    else:
+        for path, others in left_from_before(outputs).items():
+            more = f' and {others - 1} more' * (others > 1)
+            click.echo(f'{path}{more}: not of this conversion, left as it was', err=True)
     if target_format == 'yolo':
         click.echo(f'{target}/images: put the images there, or a link to their folder')
     for category in annotations.categories:
@@ -77,3 +82,13 @@ def command(
         click.echo(f'  {category.name}: {len(category.keypoint_names)} keypoints: {names}')
     for loss in losses(annotations, target_format):
         click.echo(f'Not in {target_format}: {loss}')
+
+
+def left_from_before(outputs: Sequence[Path]) -> dict[Path, int]:
+    """The first file like an output that is none, for each folder and ending, and their number."""
+    found = {}
+    for folder, ending in {(path.parent, path.suffix): None for path in outputs}:
+        others = sorted(set(folder.glob(f'*{ending}')) - set(outputs))
+        if others:
+            found[others[0]] = len(others)
+    return found

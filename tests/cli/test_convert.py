@@ -4,6 +4,7 @@ from click.testing import CliRunner
 from kpt_plugins.annotation_formats import read_annotations, write_annotations
 from kpt_plugins.cli.main import kpt, main
 from tests.annotation_formats.sample import assert_same, sample, without, write_images
+from tests.helpers import coco_file, write_json
 
 
 def convert(*arguments):
@@ -120,3 +121,14 @@ def test_says_where_yolo_wants_the_images(tmp_path):
     write_annotations(sample(), tmp_path / 'in.json', 'coco')
     result = convert(tmp_path / 'in.json', tmp_path / 'yolo', '--to', 'yolo')
     assert f'{tmp_path / "yolo"}/images: put the images there' in result.output
+
+
+def test_names_what_an_earlier_conversion_left(tmp_path):
+    source, target = tmp_path / 'in.json', tmp_path / 'yolo'
+    write_json(source, coco_file(num_images=4))
+    assert 'not of this' not in convert(source, target, '--to', 'yolo').output
+    write_json(source, coco_file(num_images=1))
+    output = convert(source, target, '--to', 'yolo', '--force').output
+    left = target / 'labels' / '1.txt'
+    assert f'{left} and 2 more: not of this conversion, left as it was' in output
+    assert left.is_file()
