@@ -7,7 +7,7 @@ Writes ``benchmarks/results/autolabel_loop.{md,png,json,log}``. It can be stoppe
 at any moment: finished steps are kept, broken trainings resumed.
 
 As it stands: 3 numbers of images, 2 detectors each, and one on all labels, with 3 seeds: 21
-trainings of 580 iterations at 128 px, about MINUTES minutes of one core each. Fewer by ``--shots``,
+trainings of 580 iterations at 128 px, about 6 minutes of one core each. Fewer by ``--shots``,
 ``--seeds``, ``--epochs``. The published run's weights are those of ``fmmp_minicape.py``, seed 0,
 which has learned from cattle and horses; sheep are new to it.
 
