@@ -11,7 +11,7 @@ merge_classes = dict(
     + ['tern_body', 'warbler_body', 'woodpecker_body', 'wren_body']
 )
 # the birds are spread over the three files
-novel = [_base_.base, _base_.val_novel, _base_.novel]
+novel = [dict(_base_.base, min_visible=0), _base_.val_novel, _base_.novel]
 birds = dict(novel=novel, novel_classes=['bird'], merge_classes=merge_classes)
 
 # data loaders

@@ -163,8 +163,7 @@ def find(folder, image, boxes, supports, category=None):
     wanted = [i.name for i in graphs[-1].get_inputs()]
     points, scores = graphs[-1].run(None, {name: inputs[name] for name in wanted})
     corner, scale = (np.stack(values)[:, None] for values in zip(*places, strict=True))
-    points = points / np.array(info['input_size']) * scale + corner
-    found = np.concatenate([points, scores[..., None]], axis=-1)
+    found = np.concatenate([points / info['input_size'] * scale + corner, scores[..., None]], -1)
     if 'known' in told:
         found = found[:, : len(told['known'])]
         found[..., 2] *= told['known']  # what no support shows cannot be found
@@ -186,11 +185,12 @@ def main():
     image, whole = read_image(args.image)
     found, names, links = find(args.folder, image, args.box or [whole], args.support, args.category)
     print(json.dumps(dict(keypoints=found.tolist(), names=names, skeleton=links)))
-    for points in found[..., :2].round().astype(int) if args.draw else ():
-        for a, b in links or ():
-            cv2.line(image, points[a].tolist(), points[b].tolist(), (0, 200, 0), 2)
-        for point in points:
-            cv2.circle(image, point.tolist(), 4, (0, 0, 255), -1)
+    for points in found if args.draw else ():
+        seen, places = points[:, 2] > 0, points[:, :2].round().astype(int)
+        for a, b in [link for link in links or () if seen[[*link]].all()]:
+            cv2.line(image, places[a].tolist(), places[b].tolist(), (0, 200, 0), 2)
+        for place in places[seen].tolist():
+            cv2.circle(image, place, 4, (0, 0, 255), -1)
     if args.draw:
         cv2.imwrite(args.draw, image)
 

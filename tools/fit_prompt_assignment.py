@@ -16,6 +16,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from kpt_plugins.apis.checkpoint import load_checkpoint_safely
 from kpt_plugins.apis.model_loading import build_dataset, load_model
@@ -24,7 +25,8 @@ from kpt_plugins.apis.prompt_assignment import (
     save_assignment,
     save_named_model,
 )
-from kpt_plugins.apis.run_config import add_config_arguments, load_config
+from kpt_plugins.apis.run_config import add_config_arguments
+from kpt_plugins.apis.weak_shot_config import load_weak_shot_config
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -38,7 +40,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--ann-file', help='annotation file of the images, instead of those of the config'
     )
     parser.add_argument('--data-root', default='', help='folder of --ann-file and --images')
-    parser.add_argument('--images', default='images', help='image folder of --ann-file')
+    parser.add_argument('--images', help='image folder of --ann-file  (default: images)')
     parser.add_argument(
         '--categories', nargs='+', type=int, help='category ids, by default all annotated ones'
     )
@@ -66,8 +68,18 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.max_images is not None and args.max_images < 1:
         parser.error(f'--max-images {args.max_images}: expected 1 or more')
-    if args.as_category is not None and not args.ann_file:
-        parser.error('--as-category needs --ann-file')
+    if args.as_category is not None and args.as_category < 0:
+        parser.error(f'--as-category {args.as_category}: expected 0 or more')
+    for option, given, needed in (
+        ('--as-category', args.as_category is not None, '--ann-file'),
+        ('--data-root', args.data_root, '--ann-file'),
+        ('--images', args.images, '--ann-file'),
+        ('--prediction-only', args.prediction_only, '--save-checkpoint'),
+    ):
+        if given and not getattr(args, needed[2:].replace('-', '_')):
+            parser.error(f'{option} needs {needed}')
+    if args.save_checkpoint and Path(args.save_checkpoint).is_dir():
+        parser.error(f'--save-checkpoint {args.save_checkpoint} is a folder; expected a file')
     return args
 
 
@@ -75,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
     try:
         run(args)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 1
     return 0
@@ -83,13 +95,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> None:
     """Fit, write and print the names."""
-    cfg = load_config(args.config, args.cfg_options)
+    cfg = load_weak_shot_config(args.config, args.cfg_options)
     if args.ann_file:
         records = dict(
             type='MP100Dataset',
             data_root=args.data_root,
             ann_file=args.ann_file,
-            data_prefix=dict(img=args.images),
+            data_prefix=dict(img=args.images or 'images'),
         )
         # every image of the file is there to be fitted on
         cfg.test_dataloader.dataset.update(

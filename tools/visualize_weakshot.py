@@ -19,7 +19,8 @@ from pathlib import Path
 
 from kpt_plugins.apis.checkpoint import load_checkpoint_safely
 from kpt_plugins.apis.model_loading import build_dataset, load_model
-from kpt_plugins.apis.run_config import add_config_arguments, load_config
+from kpt_plugins.apis.run_config import add_config_arguments
+from kpt_plugins.apis.weak_shot_config import load_weak_shot_config
 from kpt_plugins.apis.weak_shot_pictures import choose_pairs, draw_pair
 from kpt_plugins.visualization import join_column, write_image
 
@@ -49,6 +50,11 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     for name in ('pairs', 'rows', 'size'):
         if getattr(args, name) < 1:
             parser.error(f'--{name} {getattr(args, name)}: expected 1 or more')
+    names = [Path(checkpoint).stem for checkpoint in args.checkpoints]
+    if len(set(names)) < len(names):
+        parser.error(
+            'several checkpoints have one name, which their pictures take; give those of one run'
+        )
     return args
 
 
@@ -64,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> None:
     """Draw the pictures of all checkpoints."""
-    cfg = load_config(args.config, args.cfg_options)
+    cfg = load_weak_shot_config(args.config, args.cfg_options)
     dataset = build_dataset(cfg, args.part)
     pairs = choose_pairs(dataset, args.categories, args.pairs)[: args.rows]
     board = _open_board(args.tensorboard) if args.tensorboard else None

@@ -61,7 +61,11 @@ def _of_json(path: Path) -> str | None:
     except ValueError as error:
         raise wrong(str(error), f'{path}', 'JSON; is the download complete?') from error
     if isinstance(data, list):
-        return 'label-studio' if all(isinstance(t, dict) and 'data' in t for t in data) else None
+        if all(isinstance(task, dict) and 'data' in task for task in data):
+            return 'label-studio'
+        if any(isinstance(task, dict) and 'lead_time' in task for task in data):
+            raise ValueError(f'{path}: JSON-MIN of Label Studio, which lacks sizes; export as JSON')
+        return None
     if {'images', 'annotations', 'categories'} <= set(data):
         return 'coco'
     return 'labelme' if 'shapes' in data else None

@@ -21,7 +21,11 @@ JSON of each image where the image would be, so that the folder of images itself
 from __future__ import annotations
 
 import json
+import logging
+from collections import Counter
 from pathlib import Path, PurePosixPath
+
+from mmengine.logging import print_log
 
 from kpt_plugins.datasets.annotation_file import read_json
 
@@ -40,6 +44,7 @@ from .records import (
 )
 
 LOSES = frozenset({'names', 'skeleton', 'flip pairs', 'boxless', 'scores'})
+_READ = ('point', 'rectangle')
 VERSION = '5.5.0'
 
 
@@ -63,10 +68,18 @@ def read(path: Path, images: str | Path | None) -> AnnotationSet:
     found = []
     for file in files:
         data = mapping(read_json(file), f'{file}')
+        if 'keypoints' in data and 'shapes' not in data:
+            raise ValueError(
+                f'{file}: no file of labelme but the annotation beside a support, for --support'
+            )
         try:
             found.append(_read_image(data, file.parent.relative_to(root), images))
         except ValueError as error:
             raise ValueError(f'{file}: {error}') from error
+        kinds = Counter(shape.get('shape_type') for shape in data['shapes'])
+        if others := [f'{n} {kind}' for kind, n in kinds.items() if kind not in _READ]:
+            left = ', '.join(others)
+            print_log(f'{file}: shapes are left out: {left}', 'current', logging.WARNING)
     return assemble(found)
 
 
@@ -111,7 +124,7 @@ def _read_image(
         where = f'shapes[{index}]'
         shape = mapping(shape, where)
         kind = shape.get('shape_type')
-        if kind in ('point', 'rectangle'):
+        if kind in _READ:
             label = take(shape, 'label', text, where)
             place = _place(shape, 1 if kind == 'point' else 2, where)
             group = shape.get('group_id')

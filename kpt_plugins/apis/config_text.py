@@ -18,15 +18,19 @@ _REGISTERED = re.compile(r'^((mmengine|mmcv|mmdet|mmpretrain|mmpose)\.)?[A-Za-z_
 
 
 def plain_value(node: ast.expr) -> Any:
-    """The value of an expression made of literals and ``dict(key=value)``.
+    """The value of an expression made of literals, ``dict(key=value)`` and ``dict({key: value})``.
 
     Raises:
         AttributeError, TypeError, ValueError: If it is made of anything else.
     """
-    if isinstance(node, ast.Call) and node.func.id == 'dict' and not node.args:
+    if isinstance(node, ast.Call) and node.func.id == 'dict':
         if any(keyword.arg is None for keyword in node.keywords):
             raise ValueError('dict(**values)')
-        return {keyword.arg: plain_value(keyword.value) for keyword in node.keywords}
+        # MMEngine writes keys that are no names in a dict of their own: dict({0: 'a'}, b=1)
+        (given,) = node.args or [ast.Dict([], [])]
+        if not isinstance(given, ast.Dict):
+            raise ValueError('dict() of what is no dict')
+        return plain_value(given) | {k.arg: plain_value(k.value) for k in node.keywords}
     if isinstance(node, ast.Dict):
         keys = map(plain_value, node.keys)
         return dict(zip(keys, map(plain_value, node.values), strict=True))
@@ -38,7 +42,10 @@ def plain_value(node: ast.expr) -> Any:
 
 
 def checkpoint_config(
-    checkpoint: Mapping[str, Any], path: str | Path, entries: Collection[str]
+    checkpoint: Mapping[str, Any],
+    path: str | Path,
+    entries: Collection[str],
+    advice: str = 'give the config that it was trained with (model=, --model)',
 ) -> Config:
     """Some entries of the config in a checkpoint's ``meta``.
 
@@ -50,6 +57,7 @@ def checkpoint_config(
         checkpoint: What :func:`~kpt_plugins.apis.checkpoint.load_checkpoint_safely` returns.
         path: Its file, for the message.
         entries: Names of the entries to read. Missing ones stay missing.
+        advice: What to do where there is none that can be read.
 
     Raises:
         ValueError: If there is no config, or one of the entries is not made of literals, or has a
@@ -58,10 +66,7 @@ def checkpoint_config(
     meta = checkpoint.get('meta')
     text = meta.get('cfg') if isinstance(meta, Mapping) else None
     if not isinstance(text, str) or not text.strip():
-        raise ValueError(
-            f'{path}: the checkpoint has no config (meta.cfg), give the config that it was trained '
-            f'with (model=, --model)'
-        )
+        raise ValueError(f'{path}: the checkpoint has no config (meta.cfg); {advice}')
     found = {}
     try:
         for statement in ast.parse(text).body:
@@ -72,14 +77,13 @@ def checkpoint_config(
                 found[name] = plain_value(statement.value)
     except (AttributeError, RecursionError, SyntaxError, TypeError, ValueError) as error:
         raise ValueError(
-            f'{path}: meta.cfg of the checkpoint is not made of plain values ({error}); give the '
-            f'config that it was trained with (model=, --model)'
+            f'{path}: meta.cfg of the checkpoint is not made of plain values ({error}); {advice}'
         ) from error
     for part in walk_dicts(found):
         kind = part.get('type')
         if isinstance(kind, str) and not _REGISTERED.match(kind):
             raise ValueError(
                 f'{path}: meta.cfg of the checkpoint has the type {kind!r}, expected the name of a '
-                f'registered part; if you trust it, give the config (model=, --model)'
+                f'registered part; {advice}'
             )
     return Config(found)

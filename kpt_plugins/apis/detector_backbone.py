@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmpose.models.backbones import ResNet
 from mmpose.registry import MODELS
 from torch import Tensor
 
-from .model_source import read_model_source
+from .checkpoint import load_checkpoint_safely
+from .config_text import checkpoint_config
 
 DEPTHS = (18, 50)
 _PREFIX = 'backbone.'
@@ -53,6 +55,8 @@ def resnet(depth: int, pretrained: bool = False) -> DetectorBackbone:
 def backbone_of(path: str | Path, allow_pickle: bool = False) -> DetectorBackbone:
     """The backbone of a model, to begin with its weights.
 
+    Of a ResNet of which the model takes the last map alone, the two before it are taken too.
+
     Args:
         path: Checkpoint of a few-shot, weak-shot or any other model that MMPose builds from the
             config in it.
@@ -60,34 +64,48 @@ def backbone_of(path: str | Path, allow_pickle: bool = False) -> DetectorBackbon
 
     Raises:
         FileNotFoundError, ValueError: If the file is missing or damaged, or its model has no
-            backbone whose maps double their strides.
+            backbone that can be built here, whose maps double their strides.
     """
-    source = read_model_source(weights=path, allow_pickle=allow_pickle)
-    config = source.cfg.model.to_dict().get('backbone')
-    if not config or not any(key.startswith(_PREFIX) for key in source.state_dict):
+    checkpoint = load_checkpoint_safely(path, 'cpu', allow_pickle)
+    advice = 'its backbone is not known then, and cannot be taken'
+    cfg = checkpoint_config(checkpoint, path, ('default_scope', 'model'), advice)
+    model = cfg.get('model') or {}
+    config = dict(model.get('backbone') or {})
+    state = checkpoint.get('state_dict', checkpoint)
+    if 'type' not in config or not any(key.startswith(_PREFIX) for key in state):
         raise ValueError(f'{path}: the model in it has no backbone to begin with')
-    config = {key: value for key, value in config.items() if key != 'init_cfg'}
+    config.pop('init_cfg', None)
+    found = MODELS.get(str(config['type']))
+    if isinstance(found, type) and issubclass(found, ResNet):
+        last = max(config.get('out_indices', (3,)))
+        if len(config.get('out_indices', (3,))) == 1:
+            config['out_indices'] = tuple(range(max(0, last - 2), last + 1))
     channels, strides = _levels(config, path)
     weights = str(Path(path).expanduser().resolve())
     config['init_cfg'] = dict(type='Pretrained', checkpoint=weights, prefix=_PREFIX)
-    found = source.cfg.model.get('data_preprocessor', {})
-    normalisation = {key: found[key] for key in _NORMALISATION if key in found}
+    images = model.get('data_preprocessor') or {}
+    normalisation = {key: images[key] for key in _NORMALISATION if key in images}
     return DetectorBackbone(config, channels, strides, normalisation)
 
 
 def _levels(config: dict, path: str | Path) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Channels and strides of a backbone's maps, seen in one pass."""
     size = 128
-    backbone = MODELS.build(config)
-    backbone.eval()
-    with torch.no_grad():
-        maps = backbone(torch.zeros(1, 3, size, size))
-    kind = f'{path}: its backbone {config["type"]} gives'
+    kind = f'{path}: its backbone {config["type"]}'
+    try:
+        backbone = MODELS.build(config)
+        backbone.eval()
+        with torch.no_grad():
+            maps = backbone(torch.zeros(1, 3, size, size))
+    except Exception as error:  # whatever a part from elsewhere may raise
+        raise ValueError(f'{kind} cannot be built: {type(error).__name__}: {error}') from error
     if not isinstance(maps, Sequence) or not all(
         isinstance(each, Tensor) and each.dim() == 4 for each in maps
     ):
-        raise ValueError(f'{kind} no maps; expected those of a ResNet or a like network')
+        raise ValueError(f'{kind} gives no maps; expected those of a ResNet or a like network')
     strides = tuple(size // each.shape[-1] for each in maps)
     if any(coarse != 2 * fine for fine, coarse in zip(strides, strides[1:], strict=False)):
-        raise ValueError(f'{kind} maps of strides {list(strides)}; expected each twice the last')
+        raise ValueError(
+            f'{kind} gives maps of strides {list(strides)}; expected each twice the last'
+        )
     return tuple(each.shape[1] for each in maps), strides

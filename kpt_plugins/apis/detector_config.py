@@ -65,6 +65,11 @@ class DetectorOptions:
             raise ValueError(
                 f'input size {self.input_size[0]} x {self.input_size[1]}: expected multiples of 32'
             )
+        if self.method == 'coke' and self.backbone and len(self.backbone.strides) < 2:
+            raise ValueError(
+                f'coke needs two maps or more, and the backbone {self.backbone.config["type"]} '
+                f'gives one; use --method heatmap'
+            )
         if self.load_from and not Path(self.load_from).is_file():
             raise FileNotFoundError(f'{self.load_from}: there is no such checkpoint (--load-from)')
 
@@ -206,7 +211,7 @@ def _heatmap_model(
 ) -> dict:
     times, channels = _deconvolutions(backbone), backbone.channels[-1]
     coarsest = dict(backbone.config)
-    if 'out_indices' in coarsest:
+    if isinstance(coarsest.get('out_indices'), tuple | list):
         coarsest['out_indices'] = coarsest['out_indices'][-1:]
     return dict(
         type='TopdownPoseEstimator',

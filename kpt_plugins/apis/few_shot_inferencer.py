@@ -47,7 +47,13 @@ class FewShotInferencer(KeypointInferencer):
 
     @property
     def category(self) -> KeypointCategory:
-        """Names and skeleton of the supports' keypoints."""
+        """Names and skeleton of the supports' keypoints.
+
+        Raises:
+            RuntimeError: If there is no support yet.
+        """
+        if self._missing:
+            raise RuntimeError(self._missing)
         return self.support.category
 
     @torch.no_grad()

@@ -63,8 +63,9 @@ def load_model(
 
     Raises:
         FileNotFoundError, ValueError: as :func:`load_checkpoint_safely`.
-        ValueError: if the weights are not those of this model.
+        ValueError: if the weights are not those of this model, or there is no such device.
     """
+    device = find_device(device)
     model = build_model(cfg)
     content = load_checkpoint_safely(checkpoint, 'cpu', allow_pickle)
     try:

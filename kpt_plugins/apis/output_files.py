@@ -93,6 +93,8 @@ class ResultWriter:
     """
 
     def __init__(self, vis_out_dir: str | Path = '', pred_out_dir: str | Path = '') -> None:
+        for folder in filter(None, (vis_out_dir, pred_out_dir)):
+            require_folder(folder)
         self._pictures = OutputFolder(vis_out_dir) if vis_out_dir else None
         self._predictions = OutputFolder(pred_out_dir) if pred_out_dir else None
         self._video: cv2.VideoWriter | None = None

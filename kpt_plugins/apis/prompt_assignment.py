@@ -167,6 +167,8 @@ def save_named_model(
 ) -> None:
     """Write a checkpoint that predicts named keypoints, with their names in its meta.
 
+    Names that the model and its meta have for other categories stay.
+
     Args:
         path: Checkpoint file to write.
         model: The model, whose names are set here.
@@ -175,12 +177,17 @@ def save_named_model(
         prediction_only: Leave out keyness and correspondence. It loads in a model whose config
             has ``keyness=None, correspondence=None, losses=None``.
     """
-    name_prompts(model, named)
+    known = model.prompt_names
+    assignment = {number: known.get(number).tolist() for number in known.categories.tolist()}
+    new = {category.category_id: category.prompts for category in named}
+    model.set_prompt_assignment(assignment | new)
+    meta = meta or {}
+    names = {**meta.get('named_keypoints', {}), **names_meta(named)['named_keypoints']}
     state = model.state_dict()
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     content = dict(
-        meta={**(meta or {}), **names_meta(named)},
+        meta=dict(meta, named_keypoints=names),
         state_dict=prediction_state_dict(state) if prediction_only else state,
     )
     torch.save(content, path)

@@ -199,6 +199,8 @@ def check_boxes(
 def _parse_points(name: str, keypoints: np.ndarray | Sequence) -> np.ndarray:
     """Keypoints (K, 3), x, y and visibility 0 to 2; coordinates 0 where it is 0."""
     try:
+        if not isinstance(keypoints, np.ndarray):
+            keypoints = _same_lengths(list(keypoints))
         array = np.array(keypoints, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(
@@ -225,6 +227,13 @@ def _parse_points(name: str, keypoints: np.ndarray | Sequence) -> np.ndarray:
     if not array[:, 2].any():
         raise ValueError(f'{name}: the support shows no keypoint, expected at least one')
     return array
+
+
+def _same_lengths(points: list) -> list:
+    """Where some points have a visibility, those without get that of a point that is seen."""
+    if {len(point) for point in points} != {2, 3}:
+        return points
+    return [[*p, 2.0 * np.isfinite([*p]).all()] if len(p) == 2 else p for p in points]
 
 
 def _links(links: Sequence | None, size: int, what: str) -> list[list[int]]:

@@ -56,7 +56,8 @@ def probe_weak_shot(
         left out.
 
     Raises:
-        ValueError: If the model lacks one of the heads, or the dataset is for training.
+        ValueError: If the model lacks one of the heads, the dataset is for training, or no category
+            has two annotated test images.
     """
     if model.keyness is None or model.correspondence is None:
         raise ValueError('the model has no keyness or no correspondence head, nothing to probe')
@@ -77,6 +78,8 @@ def probe_weak_shot(
             **_probe_keyness(model, items, maps, offsets, noise, seed),
             **_probe_correspondence(items, descriptors, num_pairs, seed),
         )
+    if not scores:
+        raise ValueError('no category of the dataset has two annotated test images')
     return scores
 
 

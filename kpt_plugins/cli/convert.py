@@ -56,6 +56,8 @@ def command(
     """
     known = read_annotations(categories).categories if categories else None
     annotations = read_annotations(source, source_format, images, known)
+    if not annotations.images:
+        raise ValueError(f'{source}: no image is annotated in it, there is nothing to convert')
     outputs = output_files(annotations, target, target_format)
     existing = [str(path) for path in outputs if path.exists()]
     if existing and not force:

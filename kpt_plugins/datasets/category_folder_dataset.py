@@ -12,7 +12,7 @@ import numpy as np
 from mmengine.dataset import BaseDataset, force_full_init
 from mmpose.registry import DATASETS
 
-from kpt_plugins.datasets.annotation_file import load_annotation_file
+from kpt_plugins.datasets.annotation_file import AnnotationFile, load_annotation_file
 
 SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 
@@ -41,8 +41,9 @@ class CategoryFolderDataset(BaseDataset):
         data_prefix: `img` is the directory of the folders, relative to `data_root`.
         classes: Names of the folders; by default all that hold images.
         labelled_ann_file: Annotation file of labelled categories, relative to `data_root`: by
-            default the folders of its images are left out, so that labelled and unlabelled
-            categories can share the image directory. Category ids follow on from its own.
+            default the folders with images that it has visible keypoints of are left out, so that
+            labelled and unlabelled categories can share the image directory. Category ids follow
+            on from its own.
         first_id: Category id of the first folder in the order of their names, where there is no
             `labelled_ann_file`.
         metainfo, serialize_data, pipeline, test_mode, lazy_init, max_refetch: As in MMEngine's
@@ -50,7 +51,8 @@ class CategoryFolderDataset(BaseDataset):
 
     Raises:
         FileNotFoundError: If the directory or a folder of `classes` is not there.
-        ValueError: If there is no image, in all or in a folder of `classes`, or a file is none.
+        ValueError: If there is no image, in all or in a folder of `classes`, a file is none, or a
+            folder of `classes` is labelled.
     """
 
     METAINFO: dict = dict(dataset_name='folders')
@@ -125,8 +127,13 @@ class CategoryFolderDataset(BaseDataset):
         if self.labelled_ann_file:
             file = load_annotation_file(self.labelled_ann_file)
             first_id = max(file.categories) + 1
-            labelled = {Path(image['file_name']).parts[0] for image in file.images.values()}
+            labelled = _labelled_folders(file, root)
         if self.classes is not None:
+            if both := sorted(labelled.intersection(self.classes)):
+                raise ValueError(
+                    f'{root}: classes {both}: {self.labelled_ann_file} has labels of them, '
+                    f'expected folders without'
+                )
             missing = [name for name in self.classes if not (root / name).is_dir()]
             if missing:
                 raise FileNotFoundError(f'{root}: classes {missing}: there are no such folders')
@@ -152,6 +159,14 @@ class CategoryFolderDataset(BaseDataset):
             bbox=np.array([[0, 0, width - 1, height - 1]], dtype=np.float32),
             bbox_score=np.ones(1, dtype=np.float32),
         )
+
+
+def _labelled_folders(file: AnnotationFile, root: Path) -> set[str]:
+    """The folders of `root` with an image that has a visible keypoint."""
+    labelled = {a['image_id'] for a in file.annotations if any((a.get('keypoints') or [])[2::3])}
+    root = root.resolve()
+    paths = [(root / file.images[i]['file_name']).resolve() for i in labelled if i in file.images]
+    return {path.relative_to(root).parts[0] for path in paths if path.is_relative_to(root)}
 
 
 def _images(folder: Path) -> list[Path]:

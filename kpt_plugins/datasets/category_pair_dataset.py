@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.dataset import Compose
+from mmengine.logging import print_log
 from mmpose.registry import DATASETS, TRANSFORMS
 from torch.utils.data import Dataset
 
@@ -20,9 +21,15 @@ from kpt_plugins.datasets.category_pool import (
     refuse_unlabelled,
 )
 from kpt_plugins.datasets.episode_dataset import generator, seeded
+from kpt_plugins.datasets.mp100_dataset import MP100Dataset
 
+Configs = Mapping | Sequence[Mapping] | None
 # What would tell a novel instance's keypoints, or what was made from them.
 _LABELS = ('keypoints', 'keypoints_visible', 'skeleton', 'keypoint_names', 'flip_pairs')
+
+
+def as_list(configs: Configs) -> Sequence[Mapping]:
+    return [configs] if isinstance(configs, Mapping) else configs or []
 
 
 @DATASETS.register_module()
@@ -42,9 +49,9 @@ class CategoryPairDataset(Dataset):
         base (dict | list[dict], optional): Config of the records of the labelled categories (a
             :class:`MP100Dataset`), or of several; not needed with ``base_ratio=0``. The pipelines
             of the records are not used.
-        novel (dict | list[dict], optional): The same for the unlabelled ones; a
-            :class:`CategoryFolderDataset` needs no annotation. Not needed with ``base_ratio=1``
-            and in evaluation.
+        novel (dict | list[dict], optional): The same for the unlabelled ones, read with
+            ``min_visible=0``; a :class:`CategoryFolderDataset` needs no annotation. Not needed
+            with ``base_ratio=1`` and in evaluation.
         pipeline (Sequence[dict]): Transforms of one image, ``PackWeakShot`` the last.
         base_classes (list[int | str], optional): Names or ids; by default all of ``base`` that
             ``novel_classes`` does not name.
@@ -105,6 +112,12 @@ class CategoryPairDataset(Dataset):
             if value is not None and not low <= value <= high:
                 limits = f'at least {low}' if high == np.inf else f'{low} to {high}'
                 raise ValueError(f'CategoryPairDataset: {field}={value}, expected {limits}')
+        # Names alone do not tell: two categories of MP-100 are called "face".
+        if both := [item for item in base_classes or () if item in (novel_classes or ())]:
+            raise ValueError(
+                f'CategoryPairDataset: {both} stand in base_classes and in novel_classes; expected '
+                f'disjoint lists, of ids where different categories have one name'
+            )
         self.pipeline = Compose([TRANSFORMS.build(transform) for transform in pipeline])
         self.base_ratio = base_ratio
         self.max_keypoints = max_keypoints
@@ -118,10 +131,16 @@ class CategoryPairDataset(Dataset):
         self.datasets: list[Any] = []
         read = partial(read_pools, merge_classes=merge_classes or {}, split_seed=split_seed)
         base_pools = read(
-            self._build(base), True, base_classes, novel_classes or (), train_ratio=base_train_ratio
+            self._build_base(base, novel_classes or ()),
+            True,
+            base_classes,
+            novel_classes or (),
+            train_ratio=base_train_ratio,
         )
         novel_ratio = 1.0 if transductive else novel_train_ratio
-        novel_pools = read(self._build(novel), False, novel_classes, (), train_ratio=novel_ratio)
+        novel_pools = read(
+            self._build_novel(novel), False, novel_classes, (), train_ratio=novel_ratio
+        )
         refuse_overlap(base_pools, novel_pools)
         refuse_unlabelled(base_pools, max_keypoints)
         self.pools = {p.group.id: p for p in (*base_pools, *novel_pools)}
@@ -135,11 +154,49 @@ class CategoryPairDataset(Dataset):
             counted, share = (base_pools, base_ratio) if base_ratio else (novel_pools, 1.0)
             num_pairs = round(max(len(p.train) for p in counted) * len(counted) / share)
         self._length = num_pairs
+        self._log_categories()
 
-    def _build(self, configs: Mapping | Sequence[Mapping] | None) -> dict[int, Any]:
+    def _log_categories(self) -> None:
+        for kind, pools in self._drawn.items():
+            names = ', '.join(f'{pool.group.id} {pool.group.name}' for pool in pools)
+            print_log(f'{"base" if kind else "novel"} categories: {names or "none"}', 'current')
+
+    def _build_base(self, configs: Configs, novel_classes: Sequence[int | str]) -> dict[int, Any]:
+        built = self._build(configs)
+        bare = [
+            f'{category_id} ({name})'
+            for dataset in built.values()
+            for category_id, name in getattr(dataset, 'unlabelled', {}).items()
+            if category_id not in novel_classes and name not in novel_classes
+        ]
+        if bare:
+            raise ValueError(
+                f'base categories {", ".join(bare)} have no labels: none of their instances has a '
+                f'visible keypoint. Unlabelled categories belong to novel; to leave them out, '
+                f'give category_ids of the records'
+            )
+        return built
+
+    def _build_novel(self, configs: Configs) -> dict[int, Any]:
+        """Records that do not depend on labels: how many keypoints are visible must not count."""
+        needed = []
+        for config in as_list(configs):
+            kind = config['type']
+            kind = kind if isinstance(kind, type) else DATASETS.get(kind) or object
+            if issubclass(kind, MP100Dataset):
+                if config.get('min_visible', 0) != 0:
+                    raise ValueError(
+                        f'novel records with min_visible={config["min_visible"]}: their labels '
+                        f'would decide which images are trained on; leave it out'
+                    )
+                config = {**config, 'min_visible': 0}
+            needed.append(config)
+        return self._build(needed)
+
+    def _build(self, configs: Configs) -> dict[int, Any]:
         """Record datasets by their number, which is the first part of an address."""
         built = {}
-        for config in [configs] if isinstance(configs, Mapping) else configs or ():
+        for config in as_list(configs):
             built[len(self.datasets)] = DATASETS.build(config)
             self.datasets.append(built[len(self.datasets)])
         return built

@@ -131,6 +131,7 @@ class MP100Dataset(BaseDataset):
         self.skip_missing_images = skip_missing_images
         self.min_visible = min_visible
         self._categories: dict[int, Category] = {}
+        self._unlabelled: dict[int, str] = {}
         self._record_indices: dict[int, np.ndarray] | None = None
         super().__init__(
             ann_file=ann_file,
@@ -151,6 +152,12 @@ class MP100Dataset(BaseDataset):
     def categories(self) -> dict[int, Category]:
         """The categories with at least one record, by id, in the order of the file."""
         return self._categories
+
+    @property
+    @force_full_init
+    def unlabelled(self) -> dict[int, str]:
+        """Names of the categories that have annotations, all without enough visible keypoints."""
+        return self._unlabelled
 
     @force_full_init
     def indices_of(self, category_id: int) -> np.ndarray:
@@ -211,6 +218,11 @@ class MP100Dataset(BaseDataset):
             categories = self._build_categories(file, chosen, counts, instances)
         except ValueError as error:
             raise ValueError(f'{self.ann_file}: {error}') from error
+        labelled = {instance.category_id for instance in instances}
+        annotated = {annotation['category_id'] for annotation in file.annotations}
+        self._unlabelled = {
+            i: record['name'] for i, record in chosen.items() if i in annotated - labelled
+        }
         instances = self._with_images(instances, {i: r['name'] for i, r in chosen.items()})
         present = {instance.category_id for instance in instances}
         self._categories = {i: c for i, c in categories.items() if i in present}

@@ -8,6 +8,7 @@ from kpt_plugins.annotation_formats import (
     AnnotationSet,
     KeypointCategory,
     KeypointInstance,
+    labelme,
     losses,
     output_files,
     read_annotations,
@@ -135,6 +136,15 @@ def test_wrong_fields(tmp_path, data, message):
     with pytest.raises(ValueError, match=message) as error:
         read_annotations(dump(tmp_path / 'a.json', data))
     assert 'a.json' in str(error.value)
+
+
+def test_shapes_that_are_left_out_are_said(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(labelme, 'print_log', lambda message, *_: said.append(message))
+    polygon = dict(shape('a', (1, 2), (3, 4), (5, 6)), shape_type='polygon')
+    path = dump(tmp_path / 'a.json', labelme_file(shape('a', (1, 2)), polygon, polygon))
+    read_annotations(path)
+    assert said == [f'{path}: shapes are left out: 2 polygon']
 
 
 def test_two_images_of_one_json(tmp_path):

@@ -21,6 +21,12 @@ def test_equal_to_the_config(name):
         assert found[entry] == cfg[entry], entry
 
 
+def test_keys_that_are_no_names():
+    text = "model = dict(info=dict({0: dict(id=0), 'a-b': [1]}, link=dict({}), size=3))"
+    expected = dict(info={0: dict(id=0), 'a-b': [1], 'link': {}, 'size': 3})
+    assert read(text).to_dict()['model'] == expected
+
+
 def test_only_the_entries():
     text = "import os\nmodel = dict(type='A', size=(1, -2))\nother = os.getcwd()\nhook.x = 3"
     assert read(text).to_dict() == dict(model=dict(type='A', size=(1, -2)))
@@ -28,7 +34,17 @@ def test_only_the_entries():
 
 @pytest.mark.parametrize(
     'value',
-    ['open("x")', 'dict(type=open("x"))', '[1, __import__("os")]', 'dict(**{})', '1 +', '(' * 3000],
+    [
+        'open("x")',
+        'dict(open("x"))',
+        'dict({}, {})',
+        'dict([])',
+        'dict(type=open("x"))',
+        '[1, __import__("os")]',
+        'dict(**{})',
+        '1 +',
+        '(' * 3000,
+    ],
 )
 def test_programs_are_refused(value):
     with pytest.raises(ValueError, match='x.pth: meta.cfg .* not made of plain values'):

@@ -15,6 +15,16 @@ from kpt_plugins.apis.run_config import load_config
 
 CATEGORY = KeypointCategory('cat', ['nose', 'left eye', 'right eye'], [(0, 1), (0, 2)])
 FILES = [LabelledFiles('a.json', 'photos', 800)]
+HRNET = {
+    f'stage{n}': dict(
+        num_modules=1,
+        num_branches=n,
+        block='BOTTLENECK' if n == 1 else 'BASIC',
+        num_blocks=(1,) * n,
+        num_channels=(64,) if n == 1 else tuple(8 * 2**i for i in range(n)),
+    )
+    for n in range(1, 5)
+}
 RESNET = dict(type='ResNet', depth=18, stem_channels=8, base_channels=8)
 
 
@@ -87,6 +97,47 @@ def test_a_model_without_a_backbone(tmp_path):
     cfg = Config(dict(model=dict(type='X', backbone=RESNET)))
     with pytest.raises(ValueError, match='has no backbone to begin with'):
         backbone_of(save(tmp_path, cfg, {'head.weight': torch.zeros(1)}))
+
+
+def detector_checkpoint(folder, options):
+    """As kpt train-detector leaves it, with its metainfo in the config."""
+    cfg = detector_config(CATEGORY, FILES, options)
+    cfg.model.backbone.update(stem_channels=8, base_channels=8)
+    cfg.model.head.in_channels = 64
+    return save(folder, cfg, MODELS.build(cfg.model.backbone).state_dict(prefix='backbone.'))
+
+
+def test_of_a_detector_of_ours(tmp_path):
+    path = detector_checkpoint(tmp_path, DetectorOptions())
+    found = backbone_of(path)
+    # heatmaps take the last map alone, CoKe's features those before it too
+    assert found.config['out_indices'] == (1, 2, 3) and found.strides == (8, 16, 32)
+    cfg = detector_config(CATEGORY, FILES, DetectorOptions('coke', backbone=found))
+    build_model(cfg).init_weights()
+
+
+def test_one_map_is_too_few_for_coke(tmp_path):
+    backbone = dict(type='HRNet', extra=HRNET)
+    cfg = Config(dict(model=dict(type='X', backbone=backbone)))
+    found = backbone_of(save(tmp_path, cfg, {'backbone.conv1.weight': torch.zeros(1)}))
+    assert found.strides == (4,)
+    assert detector_config(CATEGORY, FILES, DetectorOptions(backbone=found)).codec.sigma == 2
+    with pytest.raises(ValueError, match='coke needs two maps .* HRNet gives one'):
+        DetectorOptions('coke', backbone=found)
+
+
+@pytest.mark.parametrize('wrong', [dict(type='mmpretrain.Gone'), dict(foo=1)])
+def test_backbones_that_cannot_be_built(tmp_path, wrong):
+    cfg = Config(dict(model=dict(type='X', backbone=dict(RESNET, **wrong))))
+    path = save(tmp_path, cfg, {'backbone.conv1.weight': torch.zeros(1)})
+    with pytest.raises(ValueError, match=r'few_shot\.pth: its backbone \S+ cannot be built: '):
+        backbone_of(path)
+
+
+def test_a_checkpoint_without_a_config(tmp_path):
+    torch.save(dict(state_dict={}), tmp_path / 'bare.pth')
+    with pytest.raises(ValueError, match=r'bare\.pth: the checkpoint has no config .*; its backb'):
+        backbone_of(tmp_path / 'bare.pth')
 
 
 def test_maps_that_do_not_double(tmp_path):

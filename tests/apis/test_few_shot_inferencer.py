@@ -177,6 +177,8 @@ def test_predict_before_set_support(weights):
     inferencer = FewShotInferencer(weights=weights, device='cpu')
     with pytest.raises(RuntimeError, match='call set_support'):
         inferencer.predict(draw_object())
+    with pytest.raises(RuntimeError, match='call set_support'):
+        _ = inferencer.category
     with pytest.raises(RuntimeError, match='call set_support'):  # and not at its first result
         inferencer.stream(draw_object())
 

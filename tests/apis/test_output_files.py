@@ -11,6 +11,13 @@ from kpt_plugins.apis.output_files import OutputFolder, ResultWriter, require_em
 from tests.apis.test_inference_results import CATEGORY, instance
 
 
+def test_folders_of_inferencers(tmp_path):
+    (tmp_path / 'file').touch()
+    for option in ('vis_out_dir', 'pred_out_dir'):
+        with pytest.raises(FileExistsError, match='file: a file, expected a folder'):
+            ResultWriter(**{option: tmp_path / 'file'})
+
+
 def test_folders_for_results(tmp_path, monkeypatch):
     (tmp_path / 'file').write_text('')
     require_folder(tmp_path)

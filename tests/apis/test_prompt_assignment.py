@@ -86,6 +86,20 @@ def test_checkpoint_knows_the_names(model, dataset, tmp_path, prediction_only):
     assert heads is not prediction_only
 
 
+def test_names_of_other_categories_stay(model, dataset, tmp_path):
+    first, second = fit_prompt_assignment(model, dataset, list(dataset.pools)[:2])
+    save_named_model(tmp_path / 'a.pth', model, [first])
+    content = torch.load(tmp_path / 'a.pth', weights_only=True)
+    loaded = load_model(load_config(TINY), tmp_path / 'a.pth')
+    second.prompts[0] = -1
+    save_named_model(tmp_path / 'b.pth', loaded, [second], content['meta'])
+    content = torch.load(tmp_path / 'b.pth', weights_only=True)
+    assert list(content['meta']['named_keypoints']) == [first.category_id, second.category_id]
+    names = load_model(load_config(TINY), tmp_path / 'b.pth').prompt_names
+    assert names.get(first.category_id).tolist() == first.prompts
+    assert names.get(second.category_id).tolist() == second.prompts
+
+
 def test_file_round_trip(tmp_path):
     named = [
         CategoryPrompts(3, 'elk', ['nose', 'tail'], [4, -1], [0.25, float('nan')], 5, [[0, 1]])

@@ -24,6 +24,12 @@ def test_one_image_and_defaults():
     assert support.category.skeleton == [tuple(x) for x in minimum_spanning_tree(POINTS).tolist()]
 
 
+def test_a_visibility_where_one_is_needed():
+    points = [[5, 6], [50, 8, 1], [0, 0, 0], (float('nan'), 3)]
+    (support,) = make(keypoints=points).supports
+    assert support.keypoints.tolist() == [[5, 6, 2], [50, 8, 1], [0, 0, 0], [0, 0, 0]]
+
+
 def test_an_array_for_each_image():
     again = make(images=[IMAGE, IMAGE], keypoints=np.stack([POINTS, POINTS]))
     assert len(again.supports) == 2

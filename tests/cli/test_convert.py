@@ -132,3 +132,16 @@ def test_names_what_an_earlier_conversion_left(tmp_path):
     left = target / 'labels' / '1.txt'
     assert f'{left} and 2 more: not of this conversion, left as it was' in output
     assert left.is_file()
+
+
+def test_nothing_to_convert(tmp_path):
+    write_json(tmp_path / 'tasks.json', [])
+    result = convert(tmp_path / 'tasks.json', tmp_path / 'out.json', '--to', 'coco')
+    assert result.exit_code == 1 and 'no image is annotated in it' in str(result.exception)
+    assert not (tmp_path / 'out.json').exists()
+    write_json(tmp_path / 'min.json', [dict(image='a.png', lead_time=3.2)])
+    result = convert(tmp_path / 'min.json', tmp_path / 'out.json', '--to', 'coco')
+    assert 'JSON-MIN of Label Studio' in str(result.exception)
+    write_json(tmp_path / 'supports' / 'a.json', dict(keypoints=[[1, 2]]))
+    result = convert(tmp_path / 'supports', tmp_path / 'out.json', '--to', 'coco')
+    assert 'the annotation beside a support, for --support' in str(result.exception)

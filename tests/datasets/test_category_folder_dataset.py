@@ -1,3 +1,4 @@
+import json
 import shutil
 
 import numpy as np
@@ -59,6 +60,28 @@ def test_pairs_of_labelled_and_unlabelled_folders(folders):
     # images without any annotation can be predicted, not scored
     evaluated = pair_dataset(folders, base=base, novel=novel, test_mode=True)
     assert 'keypoints' not in evaluated[len(evaluated) - 1]['data_samples'].gt_instances
+
+
+@pytest.mark.parametrize('place', ['relative', 'absolute', 'outside'])
+def test_labelled_folders_are_those_with_visible_keypoints(folders, place):
+    path = folders / 'ann.json'
+    content = json.loads(path.read_text())
+    root = folders / 'images'
+    if place != 'relative':
+        for image in content['images']:
+            name = image['file_name']
+            image['file_name'] = f'../images/{name}' if place == 'outside' else f'{root / name}'
+    # tools list images that nobody has annotated yet, some with empty annotations
+    content['images'].append(dict(content['images'][0], id=90, file_name='cat/a.png'))
+    content['images'].append(dict(content['images'][0], id=91, file_name='elk/x.png'))
+    hidden = dict(content['annotations'][0], id=90, image_id=90)
+    hidden['keypoints'] = [0] * len(hidden['keypoints'])
+    content['annotations'].append(hidden)
+    path.write_text(json.dumps(content))
+    dataset = CategoryFolderDataset(str(folders), labelled_ann_file='ann.json')
+    assert [c.name for c in dataset.categories.values()] == ['cat', 'elk']
+    with pytest.raises(ValueError, match=r"classes \['ape'\]: .*ann.json has labels of them"):
+        CategoryFolderDataset(str(folders), labelled_ann_file='ann.json', classes=['ape', 'cat'])
 
 
 @pytest.mark.parametrize(

@@ -198,7 +198,7 @@ class TestLeak:
     def test_novel_keypoints_do_not_change_one_bit(self, tiny_mp100, tmp_path, change):
         changed = rewrite(tiny_mp100, tmp_path / 'data', 'test', change)
         # the same path of the images, which is packed too
-        novel = records(changed, 'test', min_visible=0)
+        novel = records(changed, 'test')
         novel['data_prefix'] = dict(img=str(tiny_mp100 / 'images'))
         one, two = pair_dataset(tiny_mp100), pair_dataset(tiny_mp100, novel=novel)
         assert one.metainfo == two.metainfo
@@ -333,7 +333,7 @@ class TestErrors:
             (dict(max_images=0), 'max_images=0, expected at least 1'),
             (dict(seed=-1), 'seed=-1, expected at least 0'),
             (dict(novel='train'), rf'overlap, by id: {BASE[0]} \('),
-            (dict(base_classes=BASE[:1], novel='train', novel_classes=BASE[:2]), 'overlap'),
+            (dict(base_classes=BASE[:1], novel='train', novel_classes=BASE[:2]), 'disjoint lists'),
             (dict(base_classes=[77]), 'base_classes: no usable instance of 77'),
             (dict(novel_classes=['cow']), "novel_classes: no usable instance of 'cow'"),
             (dict(novel=None), r'no novel image; .*base_ratio=1'),
@@ -362,6 +362,29 @@ class TestErrors:
         folders = dict(type='CategoryFolderDataset', _scope_='mmpose', data_root=str(tiny_mp100))
         with pytest.raises(ValueError, match=r'base category 1 \(thing_.*\) has no labels'):
             pair_dataset(tiny_mp100, base=folders, novel=None, base_ratio=1.0)
+
+    def test_base_category_of_which_nothing_is_visible(self, tiny_mp100, tmp_path):
+        def hide(content):
+            for annotation in content['annotations']:
+                if annotation['category_id'] == BASE[1]:
+                    annotation['keypoints'][2::3] = [0] * len(annotation['keypoints'][2::3])
+
+        root = rewrite(tiny_mp100, tmp_path / 'hidden', 'train', hide)
+        with pytest.raises(ValueError, match=rf'base categories {BASE[1]} \(thing \d+\) have no'):
+            pair_dataset(root)
+        # as a novel category of the same file it may be so
+        dataset = pair_dataset(root, novel='train', novel_classes=[BASE[1]])
+        assert [i for i, pool in dataset.pools.items() if not pool.is_base] == [BASE[1]]
+        rest = records(root, 'train', category_ids=[i for i in BASE if i != BASE[1]])
+        assert len(pair_dataset(root, base=rest).pools) == 11
+
+    def test_labels_do_not_choose_novel_images(self, tiny_mp100):
+        with pytest.raises(ValueError, match='novel records with min_visible=2: their labels'):
+            pair_dataset(tiny_mp100, novel=records(tiny_mp100, 'test', min_visible=2))
+
+    def test_one_name_in_both_lists(self, tiny_mp100):
+        with pytest.raises(ValueError, match=r"\['cow'\] stand in base_classes and in novel_cl"):
+            pair_dataset(tiny_mp100, base_classes=['cow', 'elk'], novel_classes=['ape', 'cow'])
 
     def test_max_keypoints_is_for_labelled_categories(self, tiny_mp100, tmp_path):
         many = write_other(tmp_path, num_keypoints=13, num_images=8)

@@ -85,7 +85,14 @@ def test_wrong_arguments(checkpoint, capsys):
     for name, arguments, message in (
         ('fit_prompt_assignment', ['--max-images', '0'], '--max-images 0: expected 1 or more'),
         ('fit_prompt_assignment', ['--as-category', '3'], '--as-category needs --ann-file'),
+        ('fit_prompt_assignment', ['--as-category', '-1', '--ann-file', 'a'], 'expected 0 or more'),
+        ('fit_prompt_assignment', ['--images', 'a'], '--images needs --ann-file'),
+        ('fit_prompt_assignment', ['--prediction-only'], 'needs --save-checkpoint'),
+        ('fit_prompt_assignment', ['--save-checkpoint', '.'], '--save-checkpoint . is a folder'),
         ('visualize_weakshot', ['--rows', '0'], '--rows 0: expected 1 or more'),
+        ('visualize_weakshot', [f'a/{checkpoint.name}'], 'several checkpoints have one name'),
+        ('analysis/probe_weakshot', ['--pairs', '0'], '--pairs 0: expected 1 or more'),
+        ('analysis/probe_weakshot', ['--noise', '-1'], '--noise -1.0: expected 0 or more'),
     ):
         with pytest.raises(SystemExit):
             load_tool(name).main([str(TINY), str(checkpoint), *arguments])
@@ -93,3 +100,8 @@ def test_wrong_arguments(checkpoint, capsys):
     for name in ('fit_prompt_assignment', 'visualize_weakshot', 'analysis/probe_weakshot'):
         assert load_tool(name).main([str(TINY), 'nowhere.pth']) == 1
         assert 'nowhere.pth does not exist' in capsys.readouterr().err
+        assert load_tool(name).main([str(TINY), str(checkpoint), '--device', 'gpu']) == 1
+        assert "device 'gpu' cannot be used" in capsys.readouterr().err
+        assert load_tool(name).main(['fmmp_synth', str(checkpoint)]) == 1
+        message = "model.type is 'FewShotPoseEstimator', expected a WeakShotPoseEstimator"
+        assert message in capsys.readouterr().err

@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kpt_plugins.apis.model_loading import build_dataset, load_model
-from kpt_plugins.apis.run_config import add_config_arguments, load_config
+from kpt_plugins.apis.run_config import add_config_arguments
+from kpt_plugins.apis.weak_shot_config import load_weak_shot_config
 from kpt_plugins.apis.weak_shot_probes import probe_weak_shot, summarize_probes
 
 
@@ -36,13 +37,18 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         action='store_true',
         help='load a checkpoint that holds arbitrary Python objects; only from authors you trust',
     )
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.pairs < 1:
+        parser.error(f'--pairs {args.pairs}: expected 1 or more')
+    if not args.noise >= 0:
+        parser.error(f'--noise {args.noise}: expected 0 or more')
+    return args
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
     try:
-        cfg = load_config(args.config, args.cfg_options)
+        cfg = load_weak_shot_config(args.config, args.cfg_options)
         model = load_model(cfg, args.checkpoint, args.device, args.allow_pickle)
         dataset = build_dataset(cfg, 'test')
         scores = probe_weak_shot(model, dataset, args.pairs, args.noise, args.seed)
@@ -53,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             Path(args.out).parent.mkdir(parents=True, exist_ok=True)
             content = dict(means=means, categories=scores)
             Path(args.out).write_text(json.dumps(content, indent=1))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 1
     return 0

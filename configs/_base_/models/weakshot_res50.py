@@ -13,6 +13,8 @@ model = dict(
         type='ResNet',
         depth=50,
         out_indices=(0, 1, 2, 3),
+        # the statistics of a batch would mix base and novel categories
+        norm_eval=True,
         init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet50'),
     ),
     neck=dict(type='FeatureAggregator', in_channels=[256, 512, 1024, 2048], out_channels=256),

@@ -72,7 +72,7 @@ class KeypointPadding(BaseTransform):
             raise ValueError(
                 f'category {meta["category_id"]} ({meta["category_name"]}) has '
                 f'{results["num_keypoints"]} keypoints, more than KeypointPadding.num_keypoints='
-                f'{self.num_keypoints}; raise it in the config'
+                f'{self.num_keypoints}; raise it in the config (model=, --model)'
             )
         links = results['links'][-1]
         if self.mode == 'zero':

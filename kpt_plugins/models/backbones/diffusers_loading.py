@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def load_latent_diffusion(model: str, variant: str | None = None) -> tuple[nn.Mo
         ImportError: Without diffusers.
         FileNotFoundError: If the folder, or a part of it, is not there.
         OSError: If the model cannot be downloaded.
-        ValueError: If it is another kind of model, or weights are missing in it.
+        ValueError: If it is another kind of model, a part of it is damaged, or weights are missing.
     """
     try:
         from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
@@ -54,7 +55,7 @@ def load_latent_diffusion(model: str, variant: str | None = None) -> tuple[nn.Mo
     vae = _load(AutoencoderKL, 'vae', source, variant)
     try:
         scheduler = DDIMScheduler.from_pretrained(**source, subfolder='scheduler')
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise _not_loaded(source, 'scheduler', error) from error
     _check_kind(unet, vae, model)
     return unet, vae, scheduler
@@ -72,6 +73,19 @@ def _check_folder(folder: Path) -> None:
         raise FileNotFoundError(
             f'{folder} has no {", ".join(missing)}; {EXPECTED}, found {there or "nothing"}'
         )
+    for part in parts:
+        try:
+            config = json.loads((folder / part).read_text())
+        except ValueError as error:
+            raise ValueError(f'{folder / part} is damaged, it is no JSON: {error}') from error
+        if not isinstance(config, dict):
+            raise ValueError(
+                f'{folder / part} holds a {type(config).__name__}, expected an object of settings'
+            )
+    absent = [key for key in ('beta_start', 'beta_end', 'beta_schedule') if key not in config]
+    if absent:
+        # diffusers fills in values that are not those of Stable Diffusion
+        raise ValueError(f'{folder / part} lacks {", ".join(absent)}')
 
 
 def _load(kind: type, part: str, source: dict, variant: str | None) -> nn.Module:
@@ -94,7 +108,7 @@ def _load(kind: type, part: str, source: dict, variant: str | None) -> nn.Module
             low_cpu_mem_usage=False,  # the other way needs accelerate
             output_loading_info=True,
         )
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, TypeError, AttributeError) as error:
         raise _not_loaded(source, part, error, variant) from error
     if absent := [*info['missing_keys'], *(key for key, *_ in info['mismatched_keys'])]:
         raise ValueError(
@@ -116,7 +130,7 @@ def _not_loaded(
             "folder's path"
         )
     files = sorted(path.name for path in Path(name, part).iterdir())
-    if not any(file.endswith(('.safetensors', '.bin')) for file in files):
+    if part != 'scheduler' and not any(f.endswith(('.safetensors', '.bin')) for f in files):
         return FileNotFoundError(f'{name}/{part} has no weights; {EXPECTED}, found {files}')
     return ValueError(
         f'{name}: {part} could not be loaded with variant={variant!r}; its files are {files} '

@@ -41,12 +41,15 @@ def first_at_target(
     radius: float,
     map_size: tuple[int, int],
 ) -> Tensor:
-    """Which prompts of an image come before all others that are led to the same place.
+    """Which prompts of an image come before all others whose targets are nearby.
+
+    A prompt with a target near that of one with a larger claim is not first, whether or not that
+    one is: of a chain of targets, each near the next, only the end with the largest claim need be.
 
     Args:
         points, offsets, weights, radius, map_size: As in :func:`offset_guiding_loss`.
-        separation (float): Targets nearer to each other than this, in cells, are one place. There
-            the prompt with the largest weight times (1 - way / R) is first.
+        separation (float): Targets nearer to each other than this, in cells, compete. The claim is
+            the weight times (1 - way / R), not below 0; equal claims do not hinder each other.
 
     Returns:
         Tensor: (B, 2, N), bool.
@@ -66,9 +69,10 @@ class OffsetGuidingLoss(nn.Module):
         loss_weight (float): beta. A large one merges prompts on one place.
         threshold (float | None): Prompts above this visibility count 1 and the others 0; by
             default each counts its visibility.
-        separation (float | None): If given, of the prompts that are led to one place, nearer to
-            each other than this in cells, only the first is (:func:`first_at_target`), and the
-            others stay, so that they do not merge. Not of the paper, whose prompts are all led.
+        separation (float | None): If given, only prompts that come before all others with targets
+            nearer to theirs than this, in cells, are led (:func:`first_at_target`). The others
+            stay, with an offset of 0 and their weight in the mean, so that prompts do not merge.
+            Not of the paper, whose prompts are all led.
 
     Raises:
         ValueError: If ``separation`` is not positive.

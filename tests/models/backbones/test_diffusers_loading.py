@@ -134,8 +134,22 @@ def test_damaged_weights(folder):
 
 @needs_diffusers
 def test_damaged_config(folder):
-    (folder / 'unet' / 'config.json').write_text('{')
+    for name in ('unet/config.json', 'vae/config.json', 'scheduler/scheduler_config.json'):
+        whole = (folder / name).read_text()
+        for text, message in (('{', 'is damaged, it is no JSON'), ('[]', 'holds a list, expected')):
+            (folder / name).write_text(text)
+            with pytest.raises(ValueError, match=f'{name} {message}'):
+                load_latent_diffusion(str(folder))
+        (folder / name).write_text(whole)
+    change(folder / 'unet' / 'config.json', block_out_channels=5)
     with pytest.raises(ValueError, match='unet could not be loaded'):
+        load_latent_diffusion(str(folder))
+
+
+@needs_diffusers
+def test_scheduler_without_its_betas(folder):
+    (folder / 'scheduler' / 'scheduler_config.json').write_text('{"beta_start": 0.1}')
+    with pytest.raises(ValueError, match='scheduler_config.json lacks beta_end, beta_schedule'):
         load_latent_diffusion(str(folder))
 
 
