@@ -18,6 +18,8 @@ from kpt_plugins.annotation_formats import (
 from kpt_plugins.annotation_formats.conform import conform
 from kpt_plugins.annotation_formats.records import ABSENT
 
+from .support_files import read_sidecars
+
 
 @dataclass
 class Labels:
@@ -72,7 +74,8 @@ def read_labels(
     Objects and keypoints without a confidence were set by a human and are sure.
 
     Args:
-        path: Annotations in any format of :mod:`kpt_plugins.annotation_formats`.
+        path: Annotations in any format of :mod:`kpt_plugins.annotation_formats`, or a folder of
+            images with sidecars, as :func:`~kpt_plugins.apis.support_files.read_supports` takes.
         images: Folder of their images, by default that of the file.
         category: Name of the category; not needed where there is only one.
         format: As of :func:`~kpt_plugins.annotation_formats.read_annotations`.
@@ -87,7 +90,7 @@ def read_labels(
     """
     path = Path(path).expanduser()
     folder = _image_folder(path, images)
-    annotations = read_annotations(path, format, folder, categories)
+    annotations = _read(path, format, folder, categories)
     annotations = _of_category(annotations, category, path)
     labels = Labels(path, folder, annotations)
     kept = []
@@ -123,7 +126,7 @@ def read_human_labels(
     """Read labels that are mixed in: of the same category, their keypoints in its order.
 
     Args:
-        path: Annotations in any format.
+        path: As of :func:`read_labels`.
         images: Folder of their images, by default that of the file.
         category: Of the other labels.
 
@@ -132,7 +135,7 @@ def read_human_labels(
         ValueError: As :func:`read_labels`, and if the category has other keypoints.
     """
     path = Path(path).expanduser()
-    annotations = read_annotations(path, images=_image_folder(path, images))
+    annotations = _read(path, None, _image_folder(path, images))
     names = [found.name for found in annotations.categories]
     name = category.name if category.name in names else None
     labels = read_labels(path, images, name)
@@ -149,6 +152,16 @@ def instance_score(instance: KeypointInstance) -> float:
     if not labelled.any():
         return 0.0
     return 1.0 if instance.scores is None else float(instance.scores[labelled].mean())
+
+
+def _read(
+    path: Path,
+    format: str | None,
+    images: Path,
+    categories: Sequence[KeypointCategory] | None = None,
+) -> AnnotationSet:
+    found = read_sidecars(path) if path.is_dir() and format is None else None
+    return found or read_annotations(path, format, images, categories)
 
 
 def _image_folder(path: Path, images: str | Path | None) -> Path:

@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 from mmengine.logging import print_log
 
-from kpt_plugins.annotation_formats import AnnotationSet, KeypointCategory, read_annotations
+from kpt_plugins.annotation_formats import (
+    AnnotatedImage,
+    AnnotationSet,
+    KeypointCategory,
+    KeypointInstance,
+    read_annotations,
+)
 from kpt_plugins.annotation_formats.detect import detect_format
 from kpt_plugins.datasets.annotation_file import read_json
 from kpt_plugins.datasets.instance import clean_box
@@ -72,6 +78,26 @@ def read_supports(
     folder = Path(images).expanduser() if images else path if path.is_dir() else path.parent
     annotations = read_annotations(path, format=format, images=folder)
     return supports_from_annotations(annotations, folder, category, num_shots, str(path))
+
+
+def read_sidecars(folder: Path) -> AnnotationSet | None:
+    """The annotations beside the images of a folder, as :func:`read_supports` takes them, or None.
+
+    Raises:
+        ValueError: As :func:`read_supports`.
+    """
+    sidecars = _find_sidecars(folder)
+    if not sidecars:
+        return None
+    support = _from_sidecars(sidecars, None, len(sidecars))
+    images = []
+    for (path, *_), each in zip(sidecars, support.supports, strict=True):
+        height, width = each.image.shape[:2]
+        x1, y1, x2, y2 = each.bbox.tolist()
+        box = (x1, y1, x2 - x1, y2 - y1)
+        instance = KeypointInstance(support.category.name, each.keypoints, box)
+        images.append(AnnotatedImage(path.name, width, height, [instance]))
+    return AnnotationSet([support.category], images)
 
 
 def supports_from_annotations(

@@ -146,7 +146,7 @@ def command(
     allow_pickle: bool,
 ) -> None:
     """Train a detector on ANNOTATIONS: labels of `kpt autolabel`, or what a human made of them
-    (a COCO file, or an export of CVAT, Label Studio, ...).
+    (a COCO file, an export of CVAT, Label Studio, ..., a folder of images with a JSON file each).
 
     Writes WORK_DIR/detector.py and WORK_DIR/epoch_N.pth, an ordinary config and checkpoint for
     MMPose's inferencers and tools.

@@ -99,6 +99,25 @@ def test_human_keypoints_in_the_order_of_the_others(tmp_path):
         read_human_labels(path, tmp_path / 'images', KeypointCategory('animal', ['nose']))
 
 
+def test_annotations_beside_images(tmp_path):
+    write_coco(tmp_path, coco_file(num_images=3))
+    folder = tmp_path / 'images'
+    points = [[5, 6], [7, 8, 1], [0, 0, 0]]
+    common = dict(names=['a', 'b', 'c'], category='bug')
+    write_json(folder / '0.json', dict(common, keypoints=points, bbox=[1, 2, 21, 22]))
+    write_json(folder / '2.json', dict(keypoints=points))
+    labels = read_labels(folder)
+    category = labels.category
+    assert (category.name, category.keypoint_names) == ('bug', ['a', 'b', 'c'])
+    assert [image.file_name for image in labels.annotations.images] == ['0.png', '2.png']
+    (first,), (second,) = (image.instances for image in labels.annotations.images)
+    assert first.keypoints.tolist() == [[5, 6, 2], [7, 8, 1], [0, 0, 0]]
+    assert first.bbox == (1, 2, 20, 20) and second.bbox == (0, 0, 40, 30)
+    turned = KeypointCategory('bug', ['c', 'b', 'a'])
+    mixed = read_human_labels(folder, None, turned)
+    assert mixed.annotations.images[0].instances[0].keypoints[:, 0].tolist() == [0, 7, 5]
+
+
 def test_images_without_those_of_a_human(tmp_path):
     labels = read(write_coco(tmp_path, coco_file()))
     (tmp_path / 'link').symlink_to(tmp_path / 'images')

@@ -132,7 +132,7 @@ class TestSidecars:
                 dict(keypoints=POINTS, names=list('abd')),
                 r"b.json: names: .*expected \['a', 'b'",
             ),
-            (dict(keypoints=3), 'b.json: keypoints of shape'),
+            (dict(keypoints=3), r'b.json: keypoints: expected a list of \[x, y\]'),
             (dict(keypoints=[[99, 9]] * 3), r'b.json: keypoint 0 at \(99, 9\)'),
             (dict(keypoints=POINTS, bbox='x'), 'b.json: bbox x'),
         ],
