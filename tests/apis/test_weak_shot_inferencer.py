@@ -42,8 +42,8 @@ def trained(tiny_mp100, tmp_path_factory):
     # a hidden keypoint has no prompt
     named = fit_prompt_assignment(model, dataset, max_images=1)
     save_assignment(folder / 'names.json', named[:1])
-    save_named_model(folder / 'all.pth', model, named, meta)
     save_named_model(folder / 'one.pth', model, named[:1], meta, prediction_only=True)
+    save_named_model(folder / 'all.pth', model, named, meta)
     return cfg, model, dataset, folder
 
 
