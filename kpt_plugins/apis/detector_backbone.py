@@ -12,6 +12,8 @@ from mmpose.models.backbones import ResNet
 from mmpose.registry import MODELS
 from torch import Tensor
 
+from kpt_plugins.structures.registered import registered_class
+
 from .checkpoint import load_checkpoint_safely
 from .config_text import checkpoint_config
 
@@ -75,11 +77,10 @@ def backbone_of(path: str | Path, allow_pickle: bool = False) -> DetectorBackbon
     if 'type' not in config or not any(key.startswith(_PREFIX) for key in state):
         raise ValueError(f'{path}: the model in it has no backbone to begin with')
     config.pop('init_cfg', None)
-    found = MODELS.get(str(config['type']))
-    if isinstance(found, type) and issubclass(found, ResNet):
-        last = max(config.get('out_indices', (3,)))
-        if len(config.get('out_indices', (3,))) == 1:
-            config['out_indices'] = tuple(range(max(0, last - 2), last + 1))
+    if issubclass(registered_class(MODELS, config['type']) or object, ResNet):
+        stages = config.get('out_indices', (3,))
+        if isinstance(stages, Sequence) and len(stages) == 1:
+            config['out_indices'] = tuple(range(max(0, stages[0] - 2), stages[0] + 1))
     channels, strides = _levels(config, path)
     weights = str(Path(path).expanduser().resolve())
     config['init_cfg'] = dict(type='Pretrained', checkpoint=weights, prefix=_PREFIX)

@@ -12,6 +12,8 @@ from mmengine.logging import print_log
 from mmpose.registry import MODELS
 from torch import nn
 
+from kpt_plugins.structures.registered import registered_class
+
 from .checkpoint import load_checkpoint_safely
 from .config_text import checkpoint_config
 from .model_loading import wrong_weights
@@ -58,7 +60,7 @@ class ModelSource:
             ValueError: Naming what takes the model.
         """
         name = self.cfg.model.get('type')
-        estimator = name if isinstance(name, type) else MODELS.get(str(name))
+        estimator = registered_class(MODELS, name)
         if estimator is None:
             raise ValueError(
                 f'{self.where}: model.type is {name!r}, which is not registered; import the '

@@ -11,6 +11,7 @@ from mmpose.registry import DATASETS, MODELS
 
 from kpt_plugins.datasets.category_pair_dataset import CategoryPairDataset
 from kpt_plugins.models.pose_estimators.weak_shot_pose_estimator import WeakShotPoseEstimator
+from kpt_plugins.structures.registered import registered_class
 
 from .run_config import load_config
 
@@ -30,8 +31,7 @@ def load_weak_shot_config(path: str | Path, options: Mapping[str, Any] | None = 
         name = cfg.to_dict()
         for key in (*place.split('.'), 'type'):
             name = name.get(key) if isinstance(name, Mapping) else None
-        found = name if isinstance(name, type) else registry.get(str(name))
-        if not (isinstance(found, type) and issubclass(found, expected)):
+        if not issubclass(registered_class(registry, name) or object, expected):
             raise ValueError(
                 f'{path}: {place}.type is {name!r}, expected a {expected.__name__} as in the '
                 f'configs weakshot_*.py'

@@ -19,9 +19,11 @@ from kpt_plugins.datasets.category_pool import (
     refuse_overlap,
     refuse_single,
     refuse_unlabelled,
+    refuse_unseen,
 )
 from kpt_plugins.datasets.episode_dataset import generator, seeded
 from kpt_plugins.datasets.mp100_dataset import MP100Dataset
+from kpt_plugins.structures.registered import registered_class
 
 Configs = Mapping | Sequence[Mapping] | None
 # What would tell a novel instance's keypoints, or what was made from them.
@@ -129,14 +131,15 @@ class CategoryPairDataset(Dataset):
         self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
 
         self.datasets: list[Any] = []
-        read = partial(read_pools, merge_classes=merge_classes or {}, split_seed=split_seed)
+        merged = merge_classes or {}
+        read = partial(read_pools, merge_classes=merged, split_seed=split_seed)
+        base_sets = self._build(base)
         base_pools = read(
-            self._build_base(base, novel_classes or ()),
-            True,
-            base_classes,
-            novel_classes or (),
-            train_ratio=base_train_ratio,
+            base_sets, True, base_classes, novel_classes or (), train_ratio=base_train_ratio
         )
+        if base_classes is None:  # else it is an error of its own that one has no instance
+            novel_names = {i for name in novel_classes or () for i in (name, *merged.get(name, ()))}
+            refuse_unseen(base_sets, novel_names)
         novel_ratio = 1.0 if transductive else novel_train_ratio
         novel_pools = read(
             self._build_novel(novel), False, novel_classes, (), train_ratio=novel_ratio
@@ -161,29 +164,11 @@ class CategoryPairDataset(Dataset):
             names = ', '.join(f'{pool.group.id} {pool.group.name}' for pool in pools)
             print_log(f'{"base" if kind else "novel"} categories: {names or "none"}', 'current')
 
-    def _build_base(self, configs: Configs, novel_classes: Sequence[int | str]) -> dict[int, Any]:
-        built = self._build(configs)
-        bare = [
-            f'{category_id} ({name})'
-            for dataset in built.values()
-            for category_id, name in getattr(dataset, 'unlabelled', {}).items()
-            if category_id not in novel_classes and name not in novel_classes
-        ]
-        if bare:
-            raise ValueError(
-                f'base categories {", ".join(bare)} have no labels: none of their instances has a '
-                f'visible keypoint. Unlabelled categories belong to novel; to leave them out, '
-                f'give category_ids of the records'
-            )
-        return built
-
     def _build_novel(self, configs: Configs) -> dict[int, Any]:
         """Records that do not depend on labels: how many keypoints are visible must not count."""
         needed = []
         for config in as_list(configs):
-            kind = config['type']
-            kind = kind if isinstance(kind, type) else DATASETS.get(kind) or object
-            if issubclass(kind, MP100Dataset):
+            if issubclass(registered_class(DATASETS, config['type']) or object, MP100Dataset):
                 if config.get('min_visible', 0) != 0:
                     raise ValueError(
                         f'novel records with min_visible={config["min_visible"]}: their labels '

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,6 +101,27 @@ def refuse_overlap(base: Sequence[CategoryPool], novel: Sequence[CategoryPool]) 
         raise ValueError(
             f'base and novel categories overlap, by id: {"; ".join(both)}. Expected disjoint '
             f'base_classes and novel_classes; two annotation files need different ids.'
+        )
+
+
+def refuse_unseen(datasets: Mapping[int, Any], unwanted: Collection[int | str]) -> None:
+    """Raise ValueError if record datasets left out categories since they show no keypoint.
+
+    Args:
+        datasets: Of base categories, by the number that addresses them.
+        unwanted: Names and ids of categories that need none.
+    """
+    unseen = [
+        f'{category_id} ({name})'
+        for dataset in datasets.values()
+        for category_id, name in getattr(dataset, 'unlabelled', {}).items()
+        if category_id not in unwanted and name not in unwanted
+    ]
+    if unseen:
+        raise ValueError(
+            f'base categories {", ".join(unseen)} have no labels: none of their instances has a '
+            f'visible keypoint. Unlabelled categories belong to novel; to leave them out, give '
+            f'base_classes'
         )
 
 

@@ -95,6 +95,9 @@ def test_errors(dataset):
     model = build_model(load_config(TINY))
     with pytest.raises(ValueError, match='test_mode=True'):
         probe_weak_shot(model, build_dataset(load_config(TINY), 'train'))
+    dataset.images = dataset.images[:1]
+    with pytest.raises(ValueError, match='no category of the dataset has two annotated test'):
+        probe_weak_shot(model, dataset)
     model.keyness = None
     with pytest.raises(ValueError, match='no keyness'):
         probe_weak_shot(model, dataset)

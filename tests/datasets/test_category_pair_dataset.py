@@ -375,8 +375,13 @@ class TestErrors:
         # as a novel category of the same file it may be so
         dataset = pair_dataset(root, novel='train', novel_classes=[BASE[1]])
         assert [i for i, pool in dataset.pools.items() if not pool.is_base] == [BASE[1]]
-        rest = records(root, 'train', category_ids=[i for i in BASE if i != BASE[1]])
-        assert len(pair_dataset(root, base=rest).pools) == 11
+        merged = dict(all=[BASE[1]])
+        pair_dataset(root, novel='train', novel_classes=['all'], merge_classes=merged)
+        rest = [i for i in BASE if i != BASE[1]]
+        assert len(pair_dataset(root, base_classes=rest).pools) == 11
+        assert len(pair_dataset(root, base=records(root, 'train', category_ids=rest)).pools) == 11
+        with pytest.raises(ValueError, match=f'base_classes: no usable instance of {BASE[1]}'):
+            pair_dataset(root, base_classes=BASE)
 
     def test_labels_do_not_choose_novel_images(self, tiny_mp100):
         with pytest.raises(ValueError, match='novel records with min_visible=2: their labels'):

@@ -109,6 +109,15 @@ def test_of_prompts_that_lead_to_one_place_the_nearest_goes_there():
     torch.testing.assert_close(loss, 0.1 * expected)
 
 
+def test_chains_and_equal_claims():
+    x = torch.tensor([5.0, 7.5, 10, 20, 20]) / SIZE[1]
+    points = torch.stack([x, torch.full_like(x, 0.5)], dim=-1).expand(1, 2, 5, 2).double()
+    weights = torch.tensor([0.9, 0.8, 0.7, 0.5, 0.5]).double().expand(1, 2, 5)
+    first = first_at_target(points, 0 * points, weights, 3.0, RADIUS, SIZE)
+    # the third is far from the first, but the second, which stays, has the larger claim
+    assert first.tolist() == [[[True, False, False, True, True]] * 2]
+
+
 @pytest.mark.parametrize('separation', [0, -1.0, float('nan')])
 def test_separation_is_positive(separation):
     with pytest.raises(ValueError, match='separation'):
