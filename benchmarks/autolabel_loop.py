@@ -1,8 +1,10 @@
-"""Annotate few images, label all from them, train: what it gains over training on the few alone.
+"""Annotate few, label all, correct the worst, train: what it gains over training on few alone.
 
 On one species of LivestockKeypoints, for every seed and number of human-annotated images: ``kpt
-autolabel`` labels the other training images, ``kpt train-detector`` trains on both, and on the few
-alone; besides on all true labels. All detectors begin with the backbone of the few-shot model.
+autolabel`` labels the other training images from up to five, the least sure of these labels are
+corrected until the number is reached, ``kpt train-detector`` trains on all; beside it on so many
+annotated images alone, and on all true labels. All detectors begin with the backbone of the
+few-shot model.
 Writes ``benchmarks/results/autolabel_loop.{md,png,json,log}``. It can be stopped and started again
 at any moment: finished steps are kept, broken trainings resumed.
 
@@ -45,6 +47,7 @@ ROOT = Path(__file__).resolve().parents[1]
 KPT, TEST = ROOT / 'tools' / 'kpt.py', ROOT / 'tools' / 'test.py'
 SEEDS = (0, 1, 2)
 SHOTS = (1, 5, 20)
+SUPPORTS, HUMAN, LABELS = 'supports.json', 'human.json', 'labels/annotations.json'
 THRESHOLD = 0.1
 """Of PCK, as in the config that ``kpt train-detector`` writes."""
 
@@ -92,6 +95,14 @@ class Data:
         random.Random(seed).shuffle(order)
         return only(self.train, order[:shots]), only(self.train, order[shots:])
 
+    def corrected(self, supports: dict, labels: dict, number: int) -> dict:
+        """The supports and so many of the least sure labels, as a human has corrected them."""
+        names = {image['id']: image['file_name'] for image in labels['images']}
+        least_sure = sorted(labels['annotations'], key=lambda annotation: annotation['score'])
+        files = {image['file_name']: image for image in self.train['images']}
+        worst = [files[names[a['image_id']]] for a in least_sure[:number]]
+        return only(self.train, [*supports['images'], *worst])
+
 
 def only(content: dict, images: Sequence[dict]) -> dict:
     """A COCO file of some images, in the order given."""
@@ -111,8 +122,9 @@ def epoch_iterations(images: int) -> int:
 class Run:
     """A detector, from the labels to its score, in its own folder.
 
-    Of ``total`` images a human has labelled ``shots``. Epochs of few images are shorter: the
-    detector of the few alone gets more of them, for as many iterations as on all images.
+    Of ``total`` images a human has labelled ``shots``: of the loop some as supports, the others
+    are corrected labels. Epochs of few images are shorter: the detector of the few alone gets more
+    of them, for as many iterations as on all images.
     """
 
     arm: str
@@ -137,6 +149,11 @@ class Run:
         return self.folder / 'scores.json'
 
     @property
+    def supports(self) -> int:
+        """Images that a human labels before anything is predicted."""
+        return min(self.shots, self.budget.supports) if self.arm == LOOP else self.shots
+
+    @property
     def epochs(self) -> int:
         if self.arm != FEW:
             return self.budget.epochs
@@ -151,15 +168,15 @@ class Run:
     def steps(self, images: Path) -> dict[str, list[str]]:
         """The commands by name, in their order."""
         budget, folder = self.budget, self.folder
-        human, labels = folder / 'human.json', folder / 'labels'
+        supports, human = folder / SUPPORTS, folder / HUMAN
         steps = {}
         train = ['train-detector', human, '--images', images]
         if self.arm == LOOP:
-            label = ['autolabel', images, '--weights', self.weights, '--support', human]
+            label = ['autolabel', images, '--weights', self.weights, '--support', supports]
             label += ['--support-images', images, '--shots', budget.supports]
-            label += ['--boxes', folder / 'others.json', '--out', labels, '--force']
+            label += ['--boxes', folder / 'others.json', '--out', folder / 'labels', '--force']
             steps['label'] = [sys.executable, KPT, *label]
-            train = ['train-detector', labels / 'annotations.json', '--images', images]
+            train = ['train-detector', folder / LABELS, '--images', images]
             train += ['--annotated', human, '--annotated-images', images]
             train += ['--min-score', budget.min_score]
             train += ['--min-keypoint-score', budget.min_keypoint_score]
@@ -187,14 +204,23 @@ def execute(run: Run, data: Data, processes: Processes) -> None:
     with locked(run.folder) as lock:
         require_same_run(run.folder, run.experiment())
         write_fingerprint(run.folder, run.experiment())
-        human, others = data.split(run.shots, run.seed)
-        for name, content in (('human', human), ('others', others), ('test', data.test)):
-            (run.folder / f'{name}.json').write_text(json.dumps(content))
+        human, others = data.split(run.supports, run.seed)
+        for name, content in (
+            (SUPPORTS, human),
+            (HUMAN, human),
+            ('others.json', others),
+            ('test.json', data.test),
+        ):
+            (run.folder / name).write_text(json.dumps(content))
         for name, command in run.steps(data.images.resolve()).items():
             done = run.folder / f'{name}.done'
             if not done.is_file():
                 processes.run(command, run.folder / 'console.log', lock)
                 done.touch()
+            if name == 'label':
+                labels = json.loads((run.folder / LABELS).read_text())
+                human = data.corrected(human, labels, run.shots - run.supports)
+                (run.folder / HUMAN).write_text(json.dumps(human))
 
 
 def execute_all(runs: Sequence[Run], data: Data, jobs: int) -> list[str]:
@@ -232,8 +258,8 @@ def collect(runs: Sequence[Run], data: Data) -> dict[str, Any]:
         score = json.loads(run.scores.read_text())['test']['PCK']
         content = dict(arm=run.arm, shots=run.shots, seed=run.seed, pck=score)
         if run.arm == LOOP:
-            labels = json.loads((run.folder / 'labels' / 'annotations.json').read_text())
-            truth = data.split(run.shots, run.seed)[1]
+            labels = json.loads((run.folder / LABELS).read_text())
+            truth = data.split(run.supports, run.seed)[1]
             content.update(label_pck=label_pck(labels, truth), labels=len(labels['annotations']))
         done.append(content)
     if not done:

@@ -17,8 +17,8 @@ from ablation_report import Spread, markdown_table
 
 LOOP, FEW, ALL = 'loop', 'few', 'all'
 TITLES = {
-    LOOP: 'all images, labelled from these',
-    FEW: 'these alone',
+    LOOP: 'all images by the loop',
+    FEW: 'annotated images alone',
     ALL: 'all true labels',
 }
 
@@ -65,24 +65,25 @@ def report(results: Mapping[str, Any], figure: str, evidence: str) -> str:
     """The whole page in Markdown, with links to the files of the figure and of all scores."""
     budget = results['budget']
     parts = [
-        '# Annotate few, label all, train',
+        '# Annotate few, label all, correct the worst, train',
         f'`{results["command"]}` makes this page, the figure and [{evidence}]({evidence}), which '
         'has the scores of every run.',
-        f'{results["species"]}, {results["num_images"]} images to train on, of which the first '
-        'few of a random order (one for each seed, the smaller sets parts of the larger) have '
-        f'labels of a human. `kpt autolabel` labels the others from up to {budget["supports"]} of '
-        'them, in the true boxes; `kpt train-detector` trains on both, the human ones repeated '
+        f'{results["species"]}, {results["num_images"]} images to train on, of which a human '
+        f'annotates few. `kpt autolabel` labels the others from up to {budget["supports"]} of '
+        'these, random ones, in the true boxes; where more are annotated, these are its least '
+        'sure labels, corrected. `kpt train-detector` trains on both, the human ones repeated '
         'until they are as many '
         f'(`--min-score {budget["min_score"]:g} --min-keypoint-score '
-        f'{budget["min_keypoint_score"]:g}`). Beside it: the same detector on the human labels '
-        'alone, and on all true labels. Nobody corrects a label in between.',
+        f'{budget["min_keypoint_score"]:g}`). Beside it: the same detector on as many random '
+        'images with human labels alone, and on all true labels. Random images are the first of '
+        'a random order, one for each seed.',
         'All detectors: heatmaps from the backbone of the few-shot model, with its weights '
         f'(`--backbone-of`), {budget["input_size"]} px, {budget["epochs"]} epochs of at least 50 '
         'iterations of 16, the last checkpoint; nothing is chosen by a validation. An epoch of all '
         'images may be longer (462 sheep: 58 iterations); the detectors of the few alone have as '
         'many more epochs, so that all train for about as many iterations.',
         'PCK@0.1 on the test images, of the longer side of the box, mean over keypoints, in '
-        'percent; "labels" is that of the predicted labels on the training images. ± is the '
+        'percent; "labels" is that of the predicted labels before any is corrected. ± is the '
         'sample standard deviation over the seeds; of the difference, over the differences of '
         'runs with the same seed.',
         f'![PCK against the number of annotated images]({figure})',

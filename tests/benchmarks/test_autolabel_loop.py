@@ -85,8 +85,9 @@ def test_commands_are_understood(data, tmp_path, weights, arm):
     assert train['backbone_of'] == str(weights)
     if arm == 'loop':
         label = given['label']
-        assert label['support'] == train['annotated'] and label['shots'] == 5
+        assert label['support'].endswith('supports.json') and label['shots'] == 5
         assert train['annotations'].startswith(label['out'])
+        assert train['annotated'].endswith('human.json')
         assert label['boxes'].endswith('others.json') and train['min_keypoint_score'] == 0.3
     else:
         assert train['annotations'].endswith('human.json') and not train['annotated']
@@ -108,6 +109,8 @@ def recorded(monkeypatch):
         commands.append((folder.name, name))
         if name == 'autolabel':
             labels = json.loads((folder / 'others.json').read_text())
+            for annotation in labels['annotations']:
+                annotation['score'] = annotation['image_id'] / 10
             (folder / 'labels').mkdir()
             (folder / 'labels' / 'annotations.json').write_text(json.dumps(labels))
         elif name == 'test':
@@ -141,6 +144,27 @@ def test_from_runs_to_table_and_figure(data, tmp_path, weights, recorded):
     assert recorded == []
     with pytest.raises(SystemExit, match='holds a run with another epochs'):
         loop.main([*map(str, arguments), '--epochs', '5'])
+
+
+def test_the_least_sure_labels_are_corrected(data, tmp_path, weights, recorded):
+    arguments = ['--weights', weights, '--shots', 1, 4, '--supports', 2, '--seeds', 0, '--jobs', 1]
+    loop.main([*map(str, [*arguments, '--work-dir', tmp_path, '--out', tmp_path / 'out' / 'loop'])])
+
+    def read(run, name):
+        return json.loads((tmp_path / run / name).read_text())
+
+    supports, others = data.split(2, seed=0)
+    run = 'sheep_loop_4_seed0'
+    assert read(run, 'supports.json') == supports and read(run, 'others.json') == others
+    human = read(run, 'human.json')
+    worst = sorted(image['id'] for image in others['images'])[:2]
+    assert [i['id'] for i in human['images']] == [*(i['id'] for i in supports['images']), *worst]
+    truth = {a['id']: a for a in data.train['annotations']}
+    assert all(truth[a['id']] == a for a in human['annotations']) and len(human['annotations']) == 4
+    for run, shots in (('sheep_loop_1_seed0', 1), ('sheep_few_4_seed0', 4)):
+        assert read(run, 'human.json') == read(run, 'supports.json') == data.split(shots, seed=0)[0]
+    results = json.loads((tmp_path / 'out' / 'loop.json').read_text())
+    assert [r['labels'] for r in results['runs'] if r['arm'] == 'loop'] == [5, 4]
 
 
 def test_pck_of_labels():
