@@ -1,4 +1,4 @@
-"""Labels for a folder of images from a few annotated ones, with what is needed to correct them."""
+"""Labels for a folder of images from a model, with what is needed to correct them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from kpt_plugins.datasets.annotation_file import load_annotation_file
 from kpt_plugins.engine.hooks.safe_checkpoint_hook import write_atomically
 from kpt_plugins.visualization.review_sheet import ReviewCard, review_sheet, thumbnail
 
-from .few_shot_inferencer import FewShotInferencer
 from .inference_inputs import IMAGE_SUFFIXES, Source, folder_sources
 from .inference_results import ImageResult, to_annotation_set, write_coco
+from .keypoint_inferencer import KeypointInferencer
 
 ANNOTATIONS, REVIEW_SHEET = 'annotations.json', 'review.html'
 CORRECTION_FILES = {'cvat': 'cvat.xml', 'label-studio': 'label_studio.json'}
@@ -83,7 +83,7 @@ def has_images_below(folder: str | Path) -> bool:
 
 
 def autolabel(
-    inferencer: FewShotInferencer,
+    inferencer: KeypointInferencer,
     folder: str | Path,
     boxes: Mapping[str, Sequence] | None = None,
     batch_size: int = 8,
@@ -91,7 +91,7 @@ def autolabel(
     """Predict the keypoints of all images in a folder. Ctrl+C ends it with what is done by then.
 
     Args:
-        inferencer: With its support set.
+        inferencer: A few-shot one with its support set, or any other.
         folder: Of the images; those in folders below it are not taken.
         boxes: For names of files the boxes of their objects (N, 4), x1, y1, x2, y2 in pixels; only
             these files are labelled. By default those that the inferencer's detector finds, or

@@ -48,7 +48,7 @@ class KeypointInferencer(ABC):
 
     Args:
         model: Config file, name of a shipped config, or the config itself; by default the one in
-            the checkpoint.
+            the checkpoint. Or both as they have been read, then without ``weights``.
         weights: Checkpoint file. Without it, ``model`` is needed and its weights are random.
         device: As in PyTorch, by default a GPU if there is one.
         det_model: Config file or model-zoo name of an MMDetection model, which finds the objects
@@ -67,7 +67,7 @@ class KeypointInferencer(ABC):
 
     def __init__(
         self,
-        model: str | Path | Config | dict | None = None,
+        model: str | Path | Config | dict | ModelSource | None = None,
         weights: str | Path | None = None,
         device: str | None = None,
         det_model: str | Path | None = None,
@@ -79,7 +79,9 @@ class KeypointInferencer(ABC):
         allow_pickle: bool = False,
     ) -> None:
         self.device = find_device(device)
-        source = read_model_source(model, weights, allow_pickle)
+        source = model
+        if not isinstance(source, ModelSource):
+            source = read_model_source(model, weights, allow_pickle)
         self.cfg = source.cfg
         self.model = self._build_model(source).to(self.device)
         self.detector = None

@@ -9,9 +9,12 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.logging import print_log
+from mmpose.models import TopdownPoseEstimator
 from mmpose.registry import MODELS
 from torch import nn
 
+from kpt_plugins.models.pose_estimators.few_shot_pose_estimator import FewShotPoseEstimator
+from kpt_plugins.models.pose_estimators.weak_shot_pose_estimator import WeakShotPoseEstimator
 from kpt_plugins.structures.registered import registered_class
 
 from .checkpoint import load_checkpoint_safely
@@ -19,16 +22,16 @@ from .config_text import checkpoint_config
 from .model_loading import wrong_weights
 from .run_config import load_config
 
-# By the kind of a model what only its estimators can, and what to do with such a model.
-_KINDS = {
-    'few-shot': (
-        'encode_support',
-        'which needs annotated supports: FewShotInferencer, or --support',
-    ),
-    'weak-shot': (
-        'set_prompt_assignment',
-        'which takes no supports: WeakShotInferencer, or `kpt predict` without --support',
-    ),
+_ESTIMATORS = {
+    'few-shot model': FewShotPoseEstimator,
+    'weak-shot model': WeakShotPoseEstimator,
+    'detector': TopdownPoseEstimator,
+}
+_ADVICE = {
+    'few-shot model': 'which needs annotated supports: FewShotInferencer, or --support',
+    'weak-shot model': 'which takes no supports: WeakShotInferencer, or `kpt predict` without '
+    '--support',
+    'detector': 'which takes no supports: DetectorInferencer, or `kpt predict` without --support',
 }
 
 
@@ -50,14 +53,12 @@ class ModelSource:
     state_dict: Mapping[str, Any] | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
 
-    def require_kind(self, kind: str) -> None:
-        """Refuse models of another kind.
-
-        Args:
-            kind: ``'few-shot'`` or ``'weak-shot'``.
+    @property
+    def kind(self) -> str:
+        """``'few-shot model'``, ``'weak-shot model'`` or ``'detector'``, a top-down one.
 
         Raises:
-            ValueError: Naming what takes the model.
+            ValueError: If the model is none of these.
         """
         name = self.cfg.model.get('type')
         estimator = registered_class(MODELS, name)
@@ -66,16 +67,25 @@ class ModelSource:
                 f'{self.where}: model.type is {name!r}, which is not registered; import the '
                 f'package that has it'
             )
-        for found, (method, advice) in _KINDS.items():
-            if hasattr(estimator, method):
-                if found == kind:
-                    return
-                raise ValueError(
-                    f'{self.where}: {name} is no {kind} model but a {found} one, {advice}'
-                )
+        for kind, base in _ESTIMATORS.items():
+            if issubclass(estimator, base):
+                return kind
         raise ValueError(
-            f'{self.where}: {name} is no {kind} model; detectors go through MMPoseInferencer'
+            f'{self.where}: {name} is no {", ".join(_ESTIMATORS)}; it may go through '
+            f'MMPoseInferencer'
         )
+
+    def require_kind(self, kind: str) -> None:
+        """Refuse models of another :attr:`kind`.
+
+        Raises:
+            ValueError: Naming what takes the model.
+        """
+        found = self.kind
+        if found != kind:
+            raise ValueError(
+                f'{self.where}: {self.cfg.model.type} is no {kind} but a {found}, {_ADVICE[found]}'
+            )
 
     def load_weights(
         self, model: nn.Module, choose: Callable[[Mapping], Mapping] | None = None

@@ -16,7 +16,19 @@ def build_few_shot_model(source: ModelSource) -> nn.Module:
     Raises:
         ValueError: If the source is not of a few-shot model, or its weights do not fit its config.
     """
-    source.require_kind('few-shot')
+    source.require_kind('few-shot model')
+    model = build_model(source.cfg)
+    source.load_weights(model)
+    return model
+
+
+def build_detector(source: ModelSource) -> nn.Module:
+    """A top-down detector on the CPU, in evaluation mode; random where the source has no weights.
+
+    Raises:
+        ValueError: If the source is not of a detector, or its weights do not fit its config.
+    """
+    source.require_kind('detector')
     model = build_model(source.cfg)
     source.load_weights(model)
     return model
@@ -29,7 +41,7 @@ def build_weak_shot_model(source: ModelSource) -> nn.Module:
     Raises:
         ValueError: If the source is not of a weak-shot model, or its weights do not fit its config.
     """
-    source.require_kind('weak-shot')
+    source.require_kind('weak-shot model')
     cfg = source.cfg.copy()
     training = dict(keyness=None, correspondence=None, assigner=None, losses=None)
     cfg.model = {**cfg.model, **training}

@@ -11,7 +11,7 @@ from .model_options import find_supports, make_inferencer, model_options
 
 @click.command('autolabel')
 @click.argument('images', metavar='FOLDER')
-@model_options()
+@model_options
 @click.option(
     '--boxes',
     metavar='FILE',
@@ -26,7 +26,8 @@ from .model_options import find_supports, make_inferencer, model_options
 def command(
     images: str, boxes: str | None, out: str, batch_size: int, force: bool, **model: Any
 ) -> None:
-    """Label the images in FOLDER from 1 to 5 annotated ones, and prepare their correction.
+    """Label the images in FOLDER from 1 to 5 annotated ones, or with a detector that was trained on
+    what has been corrected so far, and prepare the correction of the labels.
 
     \b
     Writes to OUT
@@ -40,9 +41,10 @@ def command(
     below FOLDER are not taken.
 
     \b
-    Example:
+    Examples:
       kpt autolabel photos/ --weights fmmp.pth --support annotated.json --out labels
       kpt train-detector labels/annotations.json --images photos/ --min-score 0.5
+      kpt autolabel photos/ --weights work_dirs/detector/epoch_40.pth --out labels2
     """
     from pathlib import Path
 
@@ -56,12 +58,17 @@ def command(
     from kpt_plugins.apis.output_files import require_empty
 
     require_empty(out, force)
-    supports = find_supports(**model)
-    given = read_boxes(boxes, supports.category.name, images) if boxes else None
-    find_images(images, given)  # what is wrong with them is said before the model is loaded
+    # What is wrong with supports, images and boxes is said before the few-shot model is loaded.
+    supports = find_supports(**model) if model['support'] else None
+    find_images(images)
+    inferencer = None if supports else make_inferencer(**model)
+    category = (supports or inferencer).category.name
+    given = read_boxes(boxes, category, images) if boxes else None
+    find_images(images, given)
     if has_images_below(images):
         click.echo(f'Images in the folders below {images} are not taken')
-    labels = autolabel(make_inferencer(**model, supports=supports), images, given, batch_size)
+    inferencer = inferencer or make_inferencer(**model, supports=supports)
+    labels = autolabel(inferencer, images, given, batch_size)
     paths = write_labels(labels, Path(out), images) if labels.done else []
     empty = sum(not result.instances for result in labels.done)
     click.echo(f'{len(labels.cards)} objects in {len(labels.done)} images')

@@ -13,34 +13,20 @@ if TYPE_CHECKING:
     from kpt_plugins.apis.keypoint_inferencer import KeypointInferencer
     from kpt_plugins.apis.support_set import SupportSet
 
-_MODEL = (
+_OPTIONS = (
     click.option(
         '--weights', required=True, metavar='FILE', help='Checkpoint, which holds its config.'
     ),
     click.option(
         '--model', metavar='CONFIG', help='Config file or its name, where the checkpoint has none.'
     ),
-)
-_SUPPORT = (
-    '--support',
-    "The annotated images: a COCO file, an annotation tool's export, a folder of images with "
-    'NAME.json beside NAME.jpg, or a folder with category.json.',
-)
-_WEAK_SHOT = (
     click.option(
-        '--prompt-names',
-        metavar='FILE',
-        help='Names for a weak-shot model, from tools/fit_prompt_assignment.py.  '
-        '[default: those in the checkpoint]',
+        '--support',
+        metavar='PATH',
+        help="The annotated images: a COCO file, an annotation tool's export, a folder of images "
+        'with NAME.json beside NAME.jpg, or a folder with category.json. Detectors and weak-shot '
+        'models take none.',
     ),
-    click.option(
-        '--min-keypoint-score',
-        type=click.FloatRange(0, 1),
-        metavar='SCORE',
-        help='Points of a weak-shot model that are less sure are left out.  [default: 0.1]',
-    ),
-)
-_OTHERS = (
     click.option(
         '--category',
         metavar='NAME',
@@ -85,26 +71,26 @@ _OTHERS = (
         is_flag=True,
         help='Read a checkpoint that could run any code, if you trust its author.',
     ),
+    click.option(
+        '--prompt-names',
+        metavar='FILE',
+        help='Names for a weak-shot model, from tools/fit_prompt_assignment.py.  '
+        '[default: those in the checkpoint]',
+    ),
+    click.option(
+        '--min-keypoint-score',
+        type=click.FloatRange(0, 1),
+        metavar='SCORE',
+        help='Points of a weak-shot model that are less sure are left out.  [default: 0.1]',
+    ),
 )
 
 
-def model_options(weak_shot: bool = False) -> Callable:
-    """A decorator that adds the options to a command, which passes them to :func:`make_inferencer`.
-
-    Args:
-        weak_shot: Whether the command takes weak-shot models too, which have no supports.
-    """
-    name, text = _SUPPORT
-    text += ' A weak-shot model takes none.' if weak_shot else ''
-    support = click.option(name, required=not weak_shot, metavar='PATH', help=text)
-    options = (*_MODEL, support, *_OTHERS, *(_WEAK_SHOT if weak_shot else ()))
-
-    def add(command: Callable) -> Callable:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return add
+def model_options(command: Callable) -> Callable:
+    """Add the options to a command, which passes them to :func:`make_inferencer`."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
 
 
 def find_supports(
@@ -143,7 +129,7 @@ def make_inferencer(
     supports: SupportSet | None = None,
 ) -> KeypointInferencer:
     """The inferencer of the options: with a support the few-shot one, ready to predict, without one
-    the weak-shot one.
+    that of the model, a detector or a weak-shot one.
 
     Args:
         supports: Those of :func:`find_supports`, where they have been read already.
@@ -163,27 +149,35 @@ def make_inferencer(
             {'--det-weights': det_weights, '--det-cat-id': det_cat_id or None}, 'needs --det-model'
         )
     common = dict(
-        model=model,
-        weights=weights,
         device=device,
         det_model=det_model,
         det_weights=det_weights,
         det_cat_ids=det_cat_id or None,
         show_progress=True,
-        allow_pickle=allow_pickle,
     )
-    if support is None:
-        from kpt_plugins.apis.weak_shot_inferencer import WeakShotInferencer
+    if support is not None:
+        from kpt_plugins.apis.few_shot_inferencer import FewShotInferencer
 
+        if supports is None:
+            supports = find_supports(support, category, support_images, support_format, shots)
+        inferencer = FewShotInferencer(model, weights, allow_pickle=allow_pickle, **common)
+        inferencer.set_support(supports)
+        return inferencer
+    from kpt_plugins.apis.detector_inferencer import DetectorInferencer
+    from kpt_plugins.apis.model_loading import find_device
+    from kpt_plugins.apis.model_source import read_model_source
+    from kpt_plugins.apis.weak_shot_inferencer import WeakShotInferencer
+
+    find_device(device)  # what is wrong with it is said before the model is loaded
+    source = read_model_source(model, weights, allow_pickle)
+    if source.kind == 'weak-shot model':
         if min_keypoint_score is not None:
             common['min_score'] = min_keypoint_score
-        return WeakShotInferencer(category=category, prompt_names=prompt_names, **common)
-    from kpt_plugins.apis.few_shot_inferencer import FewShotInferencer
-
-    supports = supports or find_supports(support, category, support_images, support_format, shots)
-    inferencer = FewShotInferencer(**common)
-    inferencer.set_support(supports)
-    return inferencer
+        return WeakShotInferencer(source, category=category, prompt_names=prompt_names, **common)
+    source.require_kind('detector')
+    weak_shot = {'--prompt-names': prompt_names, '--min-keypoint-score': min_keypoint_score}
+    _refuse({'--category': category, **weak_shot}, 'is not for detectors')
+    return DetectorInferencer(source, **common)
 
 
 def _refuse(options: Mapping[str, object], reason: str) -> None:

@@ -25,7 +25,7 @@ def _check_box(
 
 @click.command()
 @click.argument('inputs', nargs=-1, required=True)
-@model_options(weak_shot=True)
+@model_options
 @click.option(
     '--bbox',
     nargs=4,
@@ -60,7 +60,8 @@ def command(
     **model: Any,
 ) -> None:
     """Find keypoints in INPUTS, images, videos, folders, patterns or webcam:0: those of annotated
-    supports with a few-shot model, without training, or those that a weak-shot model has learned.
+    supports with a few-shot model, without training, or those that a detector or a weak-shot model
+    has learned.
 
     Writes OUT/predictions.json, a COCO file with a confidence of every keypoint, and below
     OUT/visualizations a picture of every image and a video of every video. Of folders all images
@@ -71,6 +72,7 @@ def command(
     \b
     Examples:
       kpt predict photos/ --weights fmmp.pth --support annotated.json --out results
+      kpt predict photos/ --weights work_dirs/detector/epoch_40.pth --out results
       kpt predict photos/ --weights deer.pth --category deer --out results
     """
     from pathlib import Path

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from mmengine.config import Config
-from mmpose.apis.inference import dataset_meta_from_config
 from torch import nn
 
+from kpt_plugins.apis.detector_metainfo import known_metainfo
 from kpt_plugins.apis.run_config import walk_dicts
 
 FILE = 'export.json'
@@ -65,9 +65,7 @@ def describe_keypoints(cfg: Config, meta: Mapping[str, Any]) -> dict[str, Any]:
         dict: ``keypoint_names``, ``skeleton`` (pairs of indices from 0), ``flip_indices``; each
         None if it is not known.
     """
-    info = meta.get('dataset_meta') or {}
-    if 'keypoint_id2name' not in info:
-        info = _config_info(cfg)
+    info = known_metainfo(cfg, meta)
     names = info.get('keypoint_id2name')
     return dict(
         keypoint_names=None if names is None else [names[i] for i in range(len(names))],
@@ -109,14 +107,6 @@ def describe_episode(cfg: Config) -> dict[str, Any]:
         structure=references.get('structure', 'skeleton'),
         visible_grid=hide and [hide.get('grid_size', 64), hide.get('radius', 6)],
     )
-
-
-def _config_info(cfg: Config) -> dict[str, Any]:
-    try:
-        return dataset_meta_from_config(cfg, dataset_mode='test') or {}
-    except (AssertionError, LookupError, OSError, TypeError, ValueError):
-        # datasets whose keypoints are in their files; a checkpoint trained on one names them
-        return {}
 
 
 def _whole(values: Any) -> list | None:

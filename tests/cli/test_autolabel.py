@@ -15,6 +15,7 @@ from kpt_plugins.apis.support_files import save_supports
 from kpt_plugins.apis.support_set import SupportSet
 from kpt_plugins.cli.main import kpt
 from tests.helpers import coco_file, write_json
+from tests.tiny_detector import CATEGORY, write_detector
 from tests.tiny_matcher import BOX, POINTS, draw_object, write_matcher
 
 FILES = {
@@ -43,7 +44,8 @@ def label(folder, tmp_path):
         defaults |= dict(out=tmp_path / 'out')
         args = ['autolabel', images]
         for name, value in (defaults | options).items():
-            args += [f'--{name}', *([] if value is True else [value])]
+            if value is not None:
+                args += [f'--{name}', *([] if value is True else [value])]
         return CliRunner().invoke(kpt, [str(arg) for arg in args])
 
     return run
@@ -92,6 +94,22 @@ def test_boxes(label, folder, tmp_path):
     result = label(folder / 'photos', boxes=boxes)
     assert result.exit_code == 0, result.output
     assert f'1 images of {folder / "photos"} have no box in {boxes}, left out' in result.output
+
+
+def test_a_detector_labels_without_supports(label, folder, tmp_path):
+    content = coco_file()
+    for image in content['images']:
+        image['file_name'] = image['file_name'].replace('1', 'elsewhere')
+    boxes = write_json(tmp_path / 'boxes.json', content)
+    weights = write_detector(tmp_path)
+    result = label(folder / 'photos', weights=weights, support=None, boxes=boxes)
+    assert result.exit_code == 0, result.output
+    assert '1 objects in 1 images' in result.output and '1 images of' in result.output
+    assert {path.name for path in (tmp_path / 'out').iterdir()} == FILES
+    found = read_annotations(tmp_path / 'out' / 'annotations.json')
+    assert found.categories == [CATEGORY]
+    (instance,) = found.images[0].instances
+    assert instance.bbox == tuple(content['annotations'][0]['bbox'])
 
 
 def test_subfolders_are_not_taken(label, folder, tmp_path):

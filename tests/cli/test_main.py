@@ -26,6 +26,12 @@ def test_help_needs_nothing_slow():
     assert result.returncode == 0 and 'Usage' in result.stdout
 
 
+def test_mmdetection_is_not_imported_without_need():
+    code = 'import sys, kpt_plugins; sys.exit("mmdet.datasets" in sys.modules)'
+    result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
 @pytest.mark.parametrize(
     ('error', 'message'),
     [

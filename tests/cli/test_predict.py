@@ -17,6 +17,7 @@ from kpt_plugins.apis.run_config import load_config
 from kpt_plugins.apis.support_files import save_supports
 from kpt_plugins.apis.support_set import SupportSet
 from kpt_plugins.cli.main import kpt
+from tests.tiny_detector import CATEGORY, write_detector
 from tests.tiny_matcher import BOX, POINTS, SIZE, draw_object, write_matcher
 
 
@@ -231,9 +232,30 @@ def test_weak_shot_model_without_names(predict, folder, tmp_path):
     assert data['categories'][0]['keypoints'] == ['ear']
 
 
+def test_a_detector(predict, folder, tmp_path):
+    options = dict(weights=write_detector(tmp_path), support=None, bbox=None)
+    result = predict(folder / 'photos', **options)
+    assert result.exit_code == 0, result.output
+    found = read_annotations(tmp_path / 'out' / 'predictions.json')
+    assert found.categories == [CATEGORY]
+    assert [len(image.instances) for image in found.images] == [1, 1]
+    assert {p.name for p in (tmp_path / 'out' / 'visualizations').iterdir()} == {
+        'one.jpg',
+        'two.jpg',
+    }
+    for option, value in (('category', 'goat'), ('min_keypoint_score', 0.2)):
+        result = predict(folder / 'photos', force=True, **options, **{option: value})
+        assert result.exit_code == 2
+        assert f'--{option.replace("_", "-")} is not for detectors' in result.output
+
+
 def test_support_and_model_must_fit(predict, folder, tmp_path):
     few = predict(folder / 'photos', support=None)
     assert few.exit_code == 1 and 'needs annotated supports' in str(few.exception)
+    few = predict(folder / 'photos', support=None, category='a')
+    assert few.exit_code == 1 and 'needs annotated supports' in str(few.exception)
+    detector = predict(folder / 'photos', weights=write_detector(tmp_path))
+    assert detector.exit_code == 1 and 'a detector, which takes no' in str(detector.exception)
     weak = predict(folder / 'photos', weights=folder / 'unnamed.pth')
     assert weak.exit_code == 1 and 'takes no supports' in str(weak.exception)
     for options, message in (
