@@ -11,6 +11,7 @@ from mmpose.structures import PoseDataSample
 from torch import Tensor
 
 from kpt_plugins.annotation_formats import KeypointCategory
+from kpt_plugins.datasets.transforms import KeypointPadding
 from kpt_plugins.structures.geometry import crop_to_image_matrix
 
 from .crop_pipeline import CropPipeline, compose
@@ -41,6 +42,12 @@ class EpisodeBuilder:
         init_default_scope(cfg.get('default_scope', 'mmpose'))
         self.image_pipeline = CropPipeline(datasets[0]['dataset']['pipeline'])
         self.episode_pipeline = compose(datasets[0]['pipeline'])
+
+    @property
+    def max_keypoints(self) -> int | None:
+        """Most keypoints that supports may have, None without a limit."""
+        paddings = (t for t in self.episode_pipeline.transforms if isinstance(t, KeypointPadding))
+        return next((padding.num_keypoints for padding in paddings), None)
 
     def build_support(self, support: SupportSet) -> tuple[Tensor, dict[str, Tensor]]:
         """Crops of S supports, and what the model must know of their K keypoints.

@@ -56,6 +56,11 @@ class FewShotInferencer(KeypointInferencer):
             raise RuntimeError(self._missing)
         return self.support.category
 
+    @property
+    def max_keypoints(self) -> int | None:
+        """Most keypoints that supports may have, None without a limit."""
+        return self.builder.max_keypoints
+
     @torch.no_grad()
     def set_support(
         self,

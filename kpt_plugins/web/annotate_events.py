@@ -177,11 +177,12 @@ def _add_photos(session: Session, files: list[str]) -> list[Any]:
 
 
 def _load(session: Session, files: list[str]) -> list[Any]:
+    def change() -> Annotation:
+        supports = read_category(list(map(Path, files)))
+        return from_supports(supports, session.annotation.max_keypoints)
+
     try:
-        return [
-            *_apply(session, lambda: from_supports(read_category(list(map(Path, files))))),
-            None,
-        ]
+        return [*_apply(session, change), None]
     finally:
         _delete(files)
 

@@ -60,6 +60,7 @@ class Annotation:
             corner of the object's box.
         link_start: The first keypoint of a link that is being made.
         corner: The first corner of a box that is being marked.
+        max_keypoints: Most keypoints that the model takes.
     """
 
     category: str = 'object'
@@ -72,6 +73,7 @@ class Annotation:
     mode: Mode = field(default='add', compare=False)
     link_start: int | None = field(default=None, compare=False)
     corner: Corner | None = field(default=None, compare=False)
+    max_keypoints: int = field(default=MAX_KEYPOINTS, compare=False)
 
     @property
     def shown(self) -> Photo:

@@ -8,7 +8,6 @@ from typing import Any, get_args
 import numpy as np
 
 from .annotation import (
-    MAX_KEYPOINTS,
     MAX_NAME_LENGTH,
     MAX_PHOTOS,
     Annotation,
@@ -119,12 +118,12 @@ def add_keypoint(annotation: Annotation) -> Annotation:
     """Append a keypoint without a place, and select it.
 
     Raises:
-        ValueError: If there is no photo, or there are :data:`MAX_KEYPOINTS` already.
+        ValueError: If there is no photo, or there are as many as the model takes.
     """
     count = len(annotation.names)
     annotation.shown  # noqa: B018  raises without a photo
-    if count >= MAX_KEYPOINTS:
-        raise ValueError(f'There are {MAX_KEYPOINTS} keypoints already, which is the most.')
+    if count >= annotation.max_keypoints:
+        raise ValueError(f'There are {count} keypoints already, the most that this model takes.')
     number = count + 1
     while f'keypoint_{number}' in annotation.names:
         number += 1

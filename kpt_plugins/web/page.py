@@ -10,6 +10,8 @@ from kpt_plugins.apis.few_shot_inferencer import FewShotInferencer
 
 from .annotate_events import wire_annotate_parts
 from .annotate_layout import build_annotate_parts
+from .annotation import MAX_KEYPOINTS, Annotation
+from .history import History
 from .result_panel import build_result_parts, wire_result_parts
 from .session import Session
 
@@ -28,7 +30,9 @@ def build_page(inferencer: FewShotInferencer, folder: Path) -> gr.Blocks:
     """
     title = 'Keypoints from a few photos'
     with gr.Blocks(title=title, analytics_enabled=False, delete_cache=(600, 3600)) as page:
-        state = gr.State(Session(folder), time_to_live=_KEPT, delete_callback=Session.close)
+        most = min(MAX_KEYPOINTS, inferencer.max_keypoints or MAX_KEYPOINTS)
+        session = Session(folder, History(Annotation(max_keypoints=most)))
+        state = gr.State(session, time_to_live=_KEPT, delete_callback=Session.close)
         gr.HTML(_INTRO)
         annotate, result = build_annotate_parts(), build_result_parts()
         wire_annotate_parts(annotate, state)

@@ -32,16 +32,19 @@ def to_supports(annotation: Annotation) -> SupportSet:
     return SupportSet(category, supports)
 
 
-def from_supports(supports: SupportSet) -> Annotation:
+def from_supports(supports: SupportSet, max_keypoints: int = MAX_KEYPOINTS) -> Annotation:
     """Supports as an annotation that can be edited.
 
+    Args:
+        max_keypoints: Most that the model takes.
+
     Raises:
-        ValueError: If they have more photos or keypoints than the page shows, or bad names.
+        ValueError: If they have more photos or keypoints than are possible, or bad names.
     """
     category = supports.category
     for count, limit, what in (
         (len(supports.supports), MAX_PHOTOS, 'photos'),
-        (len(category.keypoint_names), MAX_KEYPOINTS, 'keypoints'),
+        (len(category.keypoint_names), max_keypoints, 'keypoints'),
     ):
         if count > limit:
             raise ValueError(f'{count} {what}, at most {limit} are possible here.')
@@ -59,6 +62,7 @@ def from_supports(supports: SupportSet) -> Annotation:
         tuple(tuple(pair) for pair in category.flip_pairs),
         tuple(photos),
         keypoint=0,
+        max_keypoints=max_keypoints,
     )
 
 

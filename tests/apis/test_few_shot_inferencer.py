@@ -210,6 +210,7 @@ def test_a_bad_support_leaves_the_one_before(matcher):
 
 
 def test_more_keypoints_than_the_config_pads_to(matcher):
+    assert matcher.max_keypoints == 40
     many = np.random.default_rng(0).uniform(50, 200, (41, 2))
     with pytest.raises(ValueError, match='41 keypoints, more than .*num_keypoints=40'):
         matcher.set_support(draw_object(), many)

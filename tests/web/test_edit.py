@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -200,10 +202,12 @@ def test_without_a_photo(function):
         function(Annotation())
 
 
-def test_number_of_keypoints_is_limited(one):
-    for _ in range(MAX_KEYPOINTS):
+@pytest.mark.parametrize('most', [MAX_KEYPOINTS, 3])
+def test_number_of_keypoints_is_limited(one, most):
+    one = replace(one, max_keypoints=most)
+    for _ in range(most):
         one = edit.add_keypoint(one)
-    with pytest.raises(ValueError, match='the most'):
+    with pytest.raises(ValueError, match=f'There are {most} keypoints already, the most'):
         edit.add_keypoint(one)
 
 

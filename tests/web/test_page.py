@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
+from kpt_plugins.apis.support_files import save_supports
+from kpt_plugins.apis.support_set import SupportSet
 from tests.tiny_matcher import POINTS, SIZE, draw_object
 
 pytest.importorskip('gradio')
@@ -120,6 +122,13 @@ def test_a_category_is_saved_and_loaded(chromium, url, photos, tmp_path):
     steps.add_files(page, '#kpt-load', [tmp_path / 'bad.zip'])
     expect(page.get_by_role('alert')).to_contain_text('no saved category')
     screenshot(page, '6_error')
+    points = np.random.default_rng(0).uniform(20, 200, (41, 2))
+    save_supports(SupportSet.from_arrays(draw_object(), points), tmp_path / 'many')
+    with zipfile.ZipFile(tmp_path / 'many.zip', 'w') as archive:
+        for file in (tmp_path / 'many').iterdir():
+            archive.write(file, file.name)
+    steps.add_files(page, '#kpt-load', [tmp_path / 'many.zip'])
+    expect(page.get_by_role('alert')).to_contain_text('41 keypoints, at most 40 are possible')
     steps.add_files(page, '#kpt-load', [saved])
     expect(keypoints(page)).to_have_text(['1 ${window.hacked=1} {{nose}}'])
     steps.find(page, [photos[0]])

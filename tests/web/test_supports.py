@@ -125,3 +125,10 @@ def test_a_category_that_is_too_large_for_the_page(drawn):
     supports.supports *= 3
     with pytest.raises(ValueError, match='6 photos, at most 5'):
         from_supports(supports)
+
+
+def test_a_category_with_more_keypoints_than_the_model_takes(drawn):
+    number = len(drawn.names)
+    assert from_supports(to_supports(drawn), number).max_keypoints == number
+    with pytest.raises(ValueError, match=f'{number} keypoints, at most {number - 1}'):
+        from_supports(to_supports(drawn), number - 1)
