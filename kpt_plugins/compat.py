@@ -5,9 +5,10 @@ one gap, does nothing where the gap is not there, and may be called any number o
 
 * :func:`repair_torchvision` - a torchvision whose compiled part does not fit torch;
 * :func:`repair_mmcv_ops` - mmcv without its compiled operators;
-* :func:`trust_numpy_types` - resuming with ``torch.load(weights_only=True)``.
+* :func:`trust_numpy_types` - resuming with ``torch.load(weights_only=True)``;
+* :func:`write_numbers_in_order` - configs with more than ten keypoints, once they are written.
 
-The fourth gap, distributed runs on CPU, is closed in :mod:`kpt_plugins.engine.dist`.
+The fifth gap, distributed runs on CPU, is closed in :mod:`kpt_plugins.engine.dist`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import importlib.machinery
 import importlib.util
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,7 @@ def apply() -> None:
     repair_torchvision()
     repair_mmcv_ops()
     trust_numpy_types()
+    write_numbers_in_order()
 
 
 def greedy_nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int = 0) -> Tensor:
@@ -204,3 +206,23 @@ def trust_numpy_types() -> None:
             *sorted(dtypes, key=lambda cls: cls.__name__),
         ]
     )
+
+
+def write_numbers_in_order() -> None:
+    """Let the text of a config (``Config.pretty_text``) keep numeric keys in their order.
+
+    MMEngine sorts all keys as strings, 0, 1, 10, 11, 2, and MMPose takes the order of
+    ``metainfo.keypoint_info`` for that of the keypoints: of a detector with more than ten of them,
+    whose config was written and read again, mirrored images would exchange wrong keypoints.
+    """
+    from mmengine.config import config
+
+    config.sorted = _sorted_items  # in place of the builtin, in this module alone
+
+
+def _sorted_items(items: Iterable[tuple], key: Callable[[tuple], Any]) -> list[tuple]:
+    """As ``sorted``, but numeric keys by their number."""
+    items = list(items)
+    if all(isinstance(name, int) for name, _ in items):
+        return sorted(items, key=lambda item: item[0])
+    return sorted(items, key=key)

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 import torch
 from mmcv.utils.ext_loader import check_ops_exist
+from mmengine.config import Config
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
 from kpt_plugins import compat
 
@@ -201,3 +203,26 @@ def test_import_where_neither_torchvision_nor_mmcv_has_compiled_parts():
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr[-3000:]
     assert 'all imported' in done.stdout
+
+
+def test_a_written_config_keeps_the_order_of_numbers(tmp_path):
+    names = [f'{side}_{i}' for i in range(7) for side in ('left', 'right')]
+    other = dict(left='right', right='left')
+    swap = [f'{other[side]}_{i}' for side, i in (name.split('_') for name in names)]
+    info = {i: dict(name=n, id=i, swap=s) for i, (n, s) in enumerate(zip(names, swap, strict=True))}
+    metainfo = dict(
+        dataset_name='a',
+        keypoint_info=info,
+        skeleton_info={i: dict(link=(names[i], names[i + 1]), id=i) for i in range(13)},
+        joint_weights=[1.0] * 14,
+        sigmas=[0.025] * 14,
+    )
+    cfg = Config(dict(metainfo=metainfo, more=dict(b=1, a={'x-y': 1, 2: 3})))
+    (tmp_path / 'written.py').write_text(cfg.pretty_text)
+    written = Config.fromfile(tmp_path / 'written.py')
+    assert written.to_dict() == cfg.to_dict()
+    found = parse_pose_metainfo(written.metainfo)
+    assert found['flip_indices'] == [i ^ 1 for i in range(14)]
+    assert found['skeleton_links'] == [(i, i + 1) for i in range(13)]
+    assert list(found['keypoint_id2name'].values()) == names
+    assert cfg.pretty_text.index('metainfo') < cfg.pretty_text.index('more')

@@ -10,8 +10,11 @@ from kpt_plugins.apis.detector_backbone import resnet
 from kpt_plugins.apis.detector_config import DetectorOptions, LabelledFiles, detector_config
 from kpt_plugins.apis.model_loading import build_model
 
-CATEGORY = KeypointCategory(
-    'goat', ['nose', 'right ear', 'left ear', 'tail'], [(0, 3), (0, 1)], [(2, 1)]
+CATEGORY = KeypointCategory(  # more than ten keypoints: ids of two digits
+    'goat',
+    ['nose', *(f'{side} {i}' for i in range(6) for side in ('right', 'left'))],
+    [(0, 3), (0, 12)],
+    [(2 * i + 2, 2 * i + 1) for i in range(6)],
 )
 
 
