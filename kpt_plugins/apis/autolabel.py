@@ -173,7 +173,8 @@ def read_boxes(path: str | Path, category: str, images: str | Path) -> dict[str,
     if not ids:
         names = ', '.join(str(c['name']) for c in file.categories.values())
         raise ValueError(
-            f'{path}: categories: {names or "none"}, expected {category!r}, as the supports are of'
+            f'{path}: categories: {names or "none"}, expected {category!r}, which '
+            f'is labelled, or a single one'
         )
     found: dict[str, list] = {}
     for number, annotation in enumerate(file.annotations):

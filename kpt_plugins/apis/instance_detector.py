@@ -43,13 +43,16 @@ class InstanceDetector:
                 f'docs/install.md, or give boxes yourself (bbox)'
             ) from error
         use_safe_loading()
-        self.detector = DetInferencer(
-            model=str(model),
-            weights=None if weights is None else str(weights),
-            device=device,
-            scope='mmdet',
-            show_progress=False,
-        )
+        try:
+            self.detector = DetInferencer(
+                model=str(model),
+                weights=None if weights is None else str(weights),
+                device=device,
+                scope='mmdet',
+                show_progress=False,
+            )
+        except ValueError as error:
+            raise ValueError(f'det_model {str(model)!r}: {error}') from error
         self.category_ids = np.atleast_1d([] if category_ids is None else category_ids)
         self.bbox_thr = bbox_thr
         self.nms_thr = nms_thr

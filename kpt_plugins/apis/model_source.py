@@ -29,9 +29,8 @@ _ESTIMATORS = {
 }
 _ADVICE = {
     'few-shot model': 'which needs annotated supports: FewShotInferencer, or --support',
-    'weak-shot model': 'which takes no supports: WeakShotInferencer, or `kpt predict` without '
-    '--support',
-    'detector': 'which takes no supports: DetectorInferencer, or `kpt predict` without --support',
+    'weak-shot model': 'which takes no supports: WeakShotInferencer, or leave --support out',
+    'detector': 'which takes no supports: DetectorInferencer, or leave --support out',
 }
 
 
@@ -83,9 +82,7 @@ class ModelSource:
         """
         found = self.kind
         if found != kind:
-            raise ValueError(
-                f'{self.where}: {self.cfg.model.type} is no {kind} but a {found}, {_ADVICE[found]}'
-            )
+            raise ValueError(f'{self.where}: {self.cfg.model.type} is a {found}, {_ADVICE[found]}')
 
     def load_weights(
         self, model: nn.Module, choose: Callable[[Mapping], Mapping] | None = None

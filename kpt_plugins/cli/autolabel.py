@@ -59,7 +59,7 @@ def command(
 
     require_empty(out, force)
     # What is wrong with supports, images and boxes is said before the few-shot model is loaded.
-    supports = find_supports(**model) if model['support'] else None
+    supports = None if model['support'] is None else find_supports(**model)
     find_images(images)
     inferencer = None if supports else make_inferencer(**model)
     category = (supports or inferencer).category.name

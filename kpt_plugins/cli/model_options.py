@@ -46,9 +46,7 @@ _OPTIONS = (
     click.option(
         '--shots',
         type=click.IntRange(1),
-        default=5,
-        show_default=True,
-        help='Most supports; the first ones are taken.',
+        help='Most supports; the first ones are taken.  [default: 5]',
     ),
     click.option(
         '--det-model',
@@ -98,17 +96,20 @@ def find_supports(
     category: str | None,
     support_images: str | None,
     support_format: str | None,
-    shots: int,
+    shots: int | None,
     **_: Any,
 ) -> SupportSet:
     """The supports of the options, as read without the model.
 
     Raises:
         FileNotFoundError, ValueError: What is wrong with them.
+        click.UsageError: If the option is an empty text.
     """
     from kpt_plugins.apis.support_files import read_supports
 
-    return read_supports(support, category, support_images, support_format, shots)
+    if not support:
+        raise click.UsageError('--support is empty, expected a file or folder')
+    return read_supports(support, category, support_images, support_format, shots or 5)
 
 
 def make_inferencer(
@@ -118,7 +119,7 @@ def make_inferencer(
     category: str | None,
     support_images: str | None,
     support_format: str | None,
-    shots: int,
+    shots: int | None,
     det_model: str | None,
     det_weights: str | None,
     det_cat_id: tuple[int, ...],
@@ -139,7 +140,11 @@ def make_inferencer(
         click.UsageError: For options of the one with the other.
     """
     _refuse(
-        {'--support-images': support_images, '--support-format': support_format}
+        {
+            '--support-images': support_images,
+            '--support-format': support_format,
+            '--shots': shots,
+        }
         if support is None
         else {'--prompt-names': prompt_names, '--min-keypoint-score': min_keypoint_score},
         'needs --support' if support is None else 'is for weak-shot models, without --support',

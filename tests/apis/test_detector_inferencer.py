@@ -96,9 +96,9 @@ def test_registered(checkpoint):
 
 
 def test_mistakes(checkpoint, tmp_path):
-    with pytest.raises(ValueError, match='is no detector but a few-shot model, .* supports'):
+    with pytest.raises(ValueError, match='is a few-shot model, .* supports'):
         DetectorInferencer('fmmp_synth')
-    with pytest.raises(ValueError, match='is no detector but a weak-shot model'):
+    with pytest.raises(ValueError, match='is a weak-shot model'):
         DetectorInferencer('weakshot_synth')
     with pytest.raises(ValueError, match='BottomupPoseEstimator is no few-shot model, .* detector'):
         DetectorInferencer(dict(model=dict(type='BottomupPoseEstimator')))

@@ -95,6 +95,12 @@ def test_with_mmdetection(tmp_path):
     assert (boxes <= [200, 100, 200, 100]).all()
 
 
+def test_an_unknown_model_is_named():
+    pytest.importorskip('mmdet')
+    with pytest.raises(ValueError, match="det_model 'nonsense': "):
+        InstanceDetector('nonsense', device='cpu')
+
+
 def test_without_mmdetection(monkeypatch):
     monkeypatch.setitem(sys.modules, 'mmdet.apis', None)
     with pytest.raises(ImportError, match='det_model needs MMDetection'):

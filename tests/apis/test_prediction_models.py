@@ -44,9 +44,9 @@ def test_mistakes(weights, tmp_path):
         load_few_shot_model()
     with pytest.raises(FileNotFoundError, match='no.pth'):
         load_few_shot_model(weights=tmp_path / 'no.pth')
-    with pytest.raises(ValueError, match='no few-shot model'):
+    with pytest.raises(ValueError, match='is a detector, which takes no supports'):
         load_few_shot_model('coke_synth')
-    with pytest.raises(ValueError, match='no few-shot model but a weak-shot model, .* no supports'):
+    with pytest.raises(ValueError, match='is a weak-shot model, .* no supports'):
         load_few_shot_model('weakshot_synth')
     with pytest.raises(ValueError, match="model.type is 'Nothing', which is not registered"):
         load_few_shot_model(dict(model=dict(type='Nothing')))

@@ -245,9 +245,9 @@ def test_mistakes(trained, folder, tmp_path):
         WeakShotInferencer(weights=folder / 'plain.pth', min_score=2)
     with pytest.raises(FileNotFoundError, match=r'no.pth'):
         WeakShotInferencer(weights=tmp_path / 'no.pth')
-    with pytest.raises(ValueError, match='few-shot model, which needs annotated supports'):
+    with pytest.raises(ValueError, match='is a few-shot model, which needs annotated supports'):
         WeakShotInferencer('fmmp_synth')
-    with pytest.raises(ValueError, match='no weak-shot model but a detector, which takes'):
+    with pytest.raises(ValueError, match='is a detector, which takes'):
         WeakShotInferencer('coke_synth')
     with pytest.raises(ValueError, match=r'plain.pth has not the weights'):
         WeakShotInferencer('weakshot_synth', folder / 'plain.pth')

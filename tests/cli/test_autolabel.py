@@ -112,6 +112,18 @@ def test_a_detector_labels_without_supports(label, folder, tmp_path):
     assert instance.bbox == tuple(content['annotations'][0]['bbox'])
 
 
+def test_boxes_of_other_categories(label, folder, tmp_path):
+    content = coco_file()
+    content['categories'].append(dict(content['categories'][0], id=2, name='other'))
+    boxes = write_json(tmp_path / 'boxes.json', content)
+    result = label(folder / 'photos', weights=write_detector(tmp_path), support=None, boxes=boxes)
+    assert result.exit_code == 1
+    assert "thing, other, expected 'goat', which is labelled, or a single one" in str(
+        result.exception
+    )
+    assert label(folder / 'photos', support='').exit_code == 2
+
+
 def test_subfolders_are_not_taken(label, folder, tmp_path):
     for name in ('0.png', 'below/deep/1.png'):
         (tmp_path / 'photos' / name).parent.mkdir(parents=True, exist_ok=True)

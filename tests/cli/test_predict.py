@@ -260,6 +260,8 @@ def test_support_and_model_must_fit(predict, folder, tmp_path):
     assert weak.exit_code == 1 and 'takes no supports' in str(weak.exception)
     for options, message in (
         (dict(support=None, support_images=tmp_path), '--support-images needs --support'),
+        (dict(support=None, shots=3), '--shots needs --support'),
+        (dict(support=''), '--support is empty'),
         (dict(min_keypoint_score=0.2), '--min-keypoint-score is for weak-shot models'),
         (dict(prompt_names='a.json'), '--prompt-names is for weak-shot models'),
     ):
