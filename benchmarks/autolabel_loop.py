@@ -3,12 +3,12 @@
 On one species of LivestockKeypoints, for every seed and number of human-annotated images: ``kpt
 autolabel`` labels the other training images from up to five, the least sure of these labels are
 corrected until the number is reached, ``kpt train-detector`` trains on all; beside it on so many
-annotated images alone, and on all true labels. All detectors begin with the backbone of the
-few-shot model.
+annotated images alone, on all images as labelled by that second detector, and on all true labels.
+All detectors begin with the backbone of the few-shot model.
 Writes ``benchmarks/results/autolabel_loop.{md,png,json,log}``. It can be stopped and started again
 at any moment: finished steps are kept, broken trainings resumed.
 
-As it stands: 3 numbers of images, 2 detectors each, and one on all labels, with 3 seeds: 21
+As it stands: 3 numbers of images, 3 detectors each, and one on all labels, with 3 seeds: 30
 trainings of 580 iterations at 128 px, about 6 minutes of one core each. Fewer by ``--shots``,
 ``--seeds``, ``--epochs``. The published run's weights are those of ``fmmp_minicape.py``, seed 0,
 which has learned from cattle and horses; sheep are new to it.
@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from autolabel_report import ALL, FEW, LOOP, write_report
+from autolabel_report import ALL, FEW, LOOP, SECOND, write_report
 from comparison import add_run_arguments, carry_out
 from mmpose.evaluation.functional import keypoint_pck_accuracy
 from tool_processes import Processes, at_once, locked, wait_for
@@ -47,7 +47,8 @@ ROOT = Path(__file__).resolve().parents[1]
 KPT, TEST = ROOT / 'tools' / 'kpt.py', ROOT / 'tools' / 'test.py'
 SEEDS = (0, 1, 2)
 SHOTS = (1, 5, 20)
-SUPPORTS, HUMAN, LABELS = 'supports.json', 'human.json', 'labels/annotations.json'
+SUPPORTS, HUMAN, SCORES = 'supports.json', 'human.json', 'scores.json'
+LABELS = 'labels/annotations.json'
 THRESHOLD = 0.1
 """Of PCK, as in the config that ``kpt train-detector`` writes."""
 
@@ -120,7 +121,8 @@ def epoch_iterations(images: int) -> int:
 
 @dataclass(frozen=True)
 class Run:
-    """A detector, from the labels to its score, in its own folder.
+    """A detector, from the labels to its score, in its own folder. That of the few alone labels the
+    other images, too, for a second one.
 
     Of ``total`` images a human has labelled ``shots``: of the loop some as supports, the others
     are corrected labels. Epochs of few images are shorter: the detector of the few alone gets more
@@ -145,8 +147,10 @@ class Run:
         return self.root / self.name
 
     @property
-    def scores(self) -> Path:
-        return self.folder / 'scores.json'
+    def results(self) -> dict[str, Path]:
+        """The folder of each arm that it gives a score for."""
+        second = {SECOND: self.folder / SECOND} if self.arm == FEW else {}
+        return {self.arm: self.folder, **second}
 
     @property
     def supports(self) -> int:
@@ -166,32 +170,64 @@ class Run:
         return content | dict(epochs=self.epochs, weights=sha256_of(self.weights))
 
     def steps(self, images: Path) -> dict[str, list[str]]:
-        """The commands by name, in their order."""
-        budget, folder = self.budget, self.folder
-        supports, human = folder / SUPPORTS, folder / HUMAN
-        steps = {}
-        train = ['train-detector', human, '--images', images]
-        if self.arm == LOOP:
-            label = ['autolabel', images, '--weights', self.weights, '--support', supports]
-            label += ['--support-images', images, '--shots', budget.supports]
-            label += ['--boxes', folder / 'others.json', '--out', folder / 'labels', '--force']
-            steps['label'] = [sys.executable, KPT, *label]
-            train = ['train-detector', folder / LABELS, '--images', images]
-            train += ['--annotated', human, '--annotated-images', images]
-            train += ['--min-score', budget.min_score]
-            train += ['--min-keypoint-score', budget.min_keypoint_score]
-        train += ['--backbone-of', self.weights]
-        train += ['--work-dir', folder / 'detector', '--epochs', self.epochs, '--seed', self.seed]
-        train += ['--input-size', budget.input_size, budget.input_size, '--workers', 0, '--resume']
-        steps['train'] = [sys.executable, KPT, *train]
-        dataset = 'test_dataloader.dataset'
-        checkpoint = folder / 'detector' / f'epoch_{self.epochs}.pth'
-        test = [folder / 'detector' / 'detector.py', checkpoint, '--out', self.scores]
-        test += ['--work-dir', folder / 'test', '--cfg-options', 'test_evaluator.0.prefix=test']
-        test += [f'{dataset}.ann_file={(folder / "test.json").resolve()}']
-        test += [f'{dataset}.data_prefix.img={images}']
-        steps['test'] = [sys.executable, TEST, *test]
+        """The commands in their order, by the name of the file that says that they are done."""
+        folder = self.folder
+        if self.arm == FEW:
+            trained = self._checkpoint(folder, self.epochs)
+            steps = {
+                'train': self._train(folder, self.epochs, images, folder / HUMAN),
+                'test': self._test(folder, self.epochs, images),
+                f'{SECOND}/label': self._label(folder / SECOND, images, ['--weights', trained]),
+                f'{SECOND}/train': self._train_on_labels(folder / SECOND, images),
+                f'{SECOND}/test': self._test(folder / SECOND, self.budget.epochs, images),
+            }
+        elif self.arm == LOOP:
+            supports = ['--weights', self.weights, '--support', folder / SUPPORTS]
+            supports += ['--support-images', images, '--shots', self.budget.supports]
+            steps = {
+                'label': self._label(folder, images, supports),
+                'train': self._train_on_labels(folder, images),
+                'test': self._test(folder, self.epochs, images),
+            }
+        else:
+            steps = {
+                'train': self._train(folder, self.epochs, images, folder / HUMAN),
+                'test': self._test(folder, self.epochs, images),
+            }
         return {name: list(map(str, command)) for name, command in steps.items()}
+
+    def _label(self, folder: Path, images: Path, model: list) -> list:
+        """Label all images without human labels."""
+        command = [sys.executable, KPT, 'autolabel', images, *model]
+        boxes = self.folder / 'others.json'
+        return [*command, '--boxes', boxes, '--out', folder / 'labels', '--force']
+
+    def _train_on_labels(self, folder: Path, images: Path) -> list:
+        """Train on the labels in a folder and on those of a human."""
+        human = ['--annotated', self.folder / HUMAN, '--annotated-images', images]
+        human += ['--min-score', self.budget.min_score]
+        human += ['--min-keypoint-score', self.budget.min_keypoint_score]
+        return self._train(folder, self.budget.epochs, images, folder / LABELS) + human
+
+    def _train(self, folder: Path, epochs: int, images: Path, annotations: Path) -> list:
+        size = self.budget.input_size
+        command = [sys.executable, KPT, 'train-detector', annotations, '--images', images]
+        command += ['--backbone-of', self.weights, '--work-dir', folder / 'detector']
+        command += ['--epochs', epochs, '--seed', self.seed, '--input-size', size, size]
+        return [*command, '--workers', 0, '--resume']
+
+    def _test(self, folder: Path, epochs: int, images: Path) -> list:
+        dataset = 'test_dataloader.dataset'
+        command = [sys.executable, TEST, folder / 'detector' / 'detector.py']
+        command += [self._checkpoint(folder, epochs), '--out', folder / SCORES]
+        command += ['--work-dir', folder / 'test']
+        command += ['--cfg-options', 'test_evaluator.0.prefix=test']
+        command += [f'{dataset}.ann_file={(self.folder / "test.json").resolve()}']
+        return [*command, f'{dataset}.data_prefix.img={images}']
+
+    @staticmethod
+    def _checkpoint(folder: Path, epochs: int) -> Path:
+        return folder / 'detector' / f'epoch_{epochs}.pth'
 
 
 def execute(run: Run, data: Data, processes: Processes) -> None:
@@ -215,7 +251,8 @@ def execute(run: Run, data: Data, processes: Processes) -> None:
         for name, command in run.steps(data.images.resolve()).items():
             done = run.folder / f'{name}.done'
             if not done.is_file():
-                processes.run(command, run.folder / 'console.log', lock)
+                done.parent.mkdir(exist_ok=True)
+                processes.run(command, done.parent / 'console.log', lock)
                 done.touch()
             if name == 'label':
                 labels = json.loads((run.folder / LABELS).read_text())
@@ -252,16 +289,18 @@ def collect(runs: Sequence[Run], data: Data) -> dict[str, Any]:
     """
     done, missing = [], []
     for run in runs:
-        if not (run.folder / 'test.done').is_file():
-            missing.append(run.name)
-            continue
-        score = json.loads(run.scores.read_text())['test']['PCK']
-        content = dict(arm=run.arm, shots=run.shots, seed=run.seed, pck=score)
-        if run.arm == LOOP:
-            labels = json.loads((run.folder / LABELS).read_text())
-            truth = data.split(run.supports, run.seed)[1]
-            content.update(label_pck=label_pck(labels, truth), labels=len(labels['annotations']))
-        done.append(content)
+        for arm, folder in run.results.items():
+            if not (folder / 'test.done').is_file():
+                missing.append(str(folder.relative_to(run.root)))
+                continue
+            score = json.loads((folder / SCORES).read_text())['test']['PCK']
+            content = dict(arm=arm, shots=run.shots, seed=run.seed, pck=score)
+            if arm in (LOOP, SECOND):
+                labels = json.loads((folder / LABELS).read_text())
+                truth = data.split(run.supports, run.seed)[1]
+                right = label_pck(labels, truth)
+                content.update(label_pck=right, labels=len(labels['annotations']))
+            done.append(content)
     if not done:
         raise ValueError(f'no finished run in {runs[0].root}')
     budget = runs[0].budget
@@ -310,7 +349,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     def report() -> None:
         write_report(collect(runs, data), args.out)
-        write_epoch_ends([run.folder for run in runs], args.out.with_suffix('.log'))
+        folders = [folder for run in runs for folder in run.results.values()]
+        write_epoch_ends(folders, args.out.with_suffix('.log'))
 
     carry_out(args, lambda: execute_all(runs, data, args.jobs), report)
 

@@ -2,8 +2,8 @@
 
 Results are a dict: ``command`` and ``budget`` say how they were made, ``species`` and
 ``num_images`` what was learned from, ``runs`` lists what finished (``arm``, ``shots``, ``seed``,
-``pck`` of the detector and, of the loop, ``label_pck`` and ``labels``), ``missing`` names the
-other runs.
+``pck`` of the detector and, of predicted labels, ``label_pck`` and ``labels``), ``missing`` names
+the other runs.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from typing import Any
 
 from ablation_report import Spread, markdown_table
 
-LOOP, FEW, ALL = 'loop', 'few', 'all'
+LOOP, FEW, SECOND, ALL = 'loop', 'few', 'second', 'all'
 TITLES = {
     LOOP: 'all images by the loop',
     FEW: 'annotated images alone',
+    SECOND: 'all images, second round',
     ALL: 'all true labels',
 }
 
@@ -40,24 +41,25 @@ def cell(values: Sequence[float], sign: str = '') -> str:
 
 def table(results: Mapping[str, Any]) -> list[list[str]]:
     """Heading and rows: a line a number of annotated images, the last with all."""
-    rows = [['annotated', TITLES[FEW], TITLES[LOOP], 'difference', 'labels', 'runs']]
+    rows = [['annotated', TITLES[FEW]]]
+    for arm in (LOOP, SECOND):
+        rows[0] += [TITLES[arm], 'difference', 'its labels']
+    rows[0].append('runs')
     for shots in sorted({*shots_of(results, LOOP), *shots_of(results, FEW)}):
-        few, loop = (select(results, arm, shots) for arm in (FEW, LOOP))
-        both = [loop[seed]['pck'] - few[seed]['pck'] for seed in loop if seed in few]
-        rows.append(
-            [
-                str(shots),
-                cell([run['pck'] for run in few.values()]),
-                cell([run['pck'] for run in loop.values()]),
-                cell(both, '+'),
-                cell([run['label_pck'] for run in loop.values()]),
-                f'{len(few)} + {len(loop)}',
-            ]
-        )
+        few = select(results, FEW, shots)
+        row, counts = [str(shots), cell([run['pck'] for run in few.values()])], [str(len(few))]
+        for arm in (LOOP, SECOND):
+            runs = select(results, arm, shots)
+            both = [runs[seed]['pck'] - few[seed]['pck'] for seed in runs if seed in few]
+            row += [cell([run['pck'] for run in runs.values()]), cell(both, '+')]
+            row.append(cell([run['label_pck'] for run in runs.values()]))
+            counts.append(str(len(runs)))
+        rows.append([*row, ' + '.join(counts)])
+    empty = [''] * (len(rows[0]) - 3)
     for shots in shots_of(results, ALL):
         runs = select(results, ALL, shots)
         pck = cell([run['pck'] for run in runs.values()])
-        rows.append([f'{shots} (all)', pck, '', '', '', str(len(runs))])
+        rows.append([f'{shots} (all)', pck, *empty, str(len(runs))])
     return rows
 
 
@@ -75,15 +77,17 @@ def report(results: Mapping[str, Any], figure: str, evidence: str) -> str:
         'until they are as many '
         f'(`--min-score {budget["min_score"]:g} --min-keypoint-score '
         f'{budget["min_keypoint_score"]:g}`). Beside it: the same detector on as many random '
-        'images with human labels alone, and on all true labels. Random images are the first of '
-        'a random order, one for each seed.',
+        'images with human labels alone; a second round, where that detector labels all other '
+        'images in the place of the few-shot model and nothing is corrected; and all true labels. '
+        'Random images are the first of a random order, one for each seed.',
         'All detectors: heatmaps from the backbone of the few-shot model, with its weights '
         f'(`--backbone-of`), {budget["input_size"]} px, {budget["epochs"]} epochs of at least 50 '
         'iterations of 16, the last checkpoint; nothing is chosen by a validation. An epoch of all '
         'images may be longer (462 sheep: 58 iterations); the detectors of the few alone have as '
         'many more epochs, so that all train for about as many iterations.',
         'PCK@0.1 on the test images, of the longer side of the box, mean over keypoints, in '
-        'percent; "labels" is that of the predicted labels before any is corrected. ± is the '
+        'percent; "its labels" are the predicted labels before any is corrected, on the training '
+        'images. The differences are those to the annotated images alone. ± is the '
         'sample standard deviation over the seeds; of the difference, over the differences of '
         'runs with the same seed.',
         f'![PCK against the number of annotated images]({figure})',

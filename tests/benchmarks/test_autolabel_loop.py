@@ -74,7 +74,8 @@ def test_fewer_images(data):
 @pytest.mark.parametrize('arm', ['loop', 'few', 'all'])
 def test_commands_are_understood(data, tmp_path, weights, arm):
     steps = make_run(tmp_path, weights, arm).steps(data.images)
-    assert list(steps) == (['label'] if arm == 'loop' else []) + ['train', 'test']
+    second = ['second/label', 'second/train', 'second/test'] if arm == 'few' else []
+    assert list(steps) == (['label'] if arm == 'loop' else []) + ['train', 'test'] + second
     given = {}
     for name, (_, tool, *args) in steps.items():
         if Path(tool).stem == 'kpt':
@@ -91,6 +92,12 @@ def test_commands_are_understood(data, tmp_path, weights, arm):
         assert label['boxes'].endswith('others.json') and train['min_keypoint_score'] == 0.3
     else:
         assert train['annotations'].endswith('human.json') and not train['annotated']
+    if arm == 'few':
+        label, again = given['second/label'], given['second/train']
+        assert label['weights'] == str(Path(train['work_dir']) / f'epoch_{train["epochs"]}.pth')
+        assert label['support'] is None and label['out'].endswith('second/labels')
+        assert again['annotations'].startswith(label['out']) and again['min_keypoint_score'] == 0.3
+        assert again['annotated'] == train['annotations'] and 'second' in again['work_dir']
     args = load_tool('test').parse_args(steps['test'][2:])
     assert args.config == str(Path(train['work_dir']) / 'detector.py')
     assert args.checkpoint == str(Path(train['work_dir']) / 'epoch_3.pth')
@@ -104,17 +111,20 @@ def recorded(monkeypatch):
 
     def run(self, command, log, lock):
         folder, name = log.parent, command[2] if 'kpt' in command[1] else 'test'
-        if 'few_1_seed1' in folder.name and name == 'test':
+        second = folder.name == 'second'
+        owner = folder.parent if second else folder
+        if 'few_1_seed1' in owner.name and name == 'test':
             raise RuntimeError('broken')
-        commands.append((folder.name, name))
+        commands.append((owner.name, f'second {name}' if second else name))
         if name == 'autolabel':
-            labels = json.loads((folder / 'others.json').read_text())
+            labels = json.loads((owner / 'others.json').read_text())
             for annotation in labels['annotations']:
                 annotation['score'] = annotation['image_id'] / 10
             (folder / 'labels').mkdir()
             (folder / 'labels' / 'annotations.json').write_text(json.dumps(labels))
         elif name == 'test':
             score = 0.9 if 'all' in folder.name else 0.5 if 'loop' in folder.name else 0.3
+            score = 0.4 if second else score
             (folder / 'scores.json').write_text(json.dumps(dict(test=dict(PCK=score))))
 
     monkeypatch.setattr(loop.Processes, 'run', run)
@@ -131,10 +141,19 @@ def test_from_runs_to_table_and_figure(data, tmp_path, weights, recorded):
         'train-detector',
         'test',
     ]
+    assert [c for f, c in recorded if f == 'sheep_few_2_seed0'] == [
+        'train-detector',
+        'test',
+        'second autolabel',
+        'second train-detector',
+        'second test',
+    ]
     results = json.loads((tmp_path / 'out' / 'loop.json').read_text())
-    assert results['missing'] == ['sheep_few_1_seed1'] and len(results['runs']) == 9
+    assert results['missing'] == ['sheep_few_1_seed1', 'sheep_few_1_seed1/second']
+    assert len(results['runs']) == 12
     page = (tmp_path / 'out' / 'loop.md').read_text()
-    assert '| 1 | 30.0 | 50.0 ± 0.0 | +20.0 | 100.0 ± 0.0 | 1 + 2 |' in page
+    loop_part, second_part = '50.0 ± 0.0 | +20.0 | 100.0 ± 0.0', '40.0 | +10.0 | 100.0'
+    assert f'| 1 | 30.0 | {loop_part} | {second_part} | 1 + 2 + 1 |' in page
     assert '| 6 (all) | 90.0 ± 0.0 |' in page
     assert (tmp_path / 'out' / 'loop.png').stat().st_size > 5000
     # again: only what is left
