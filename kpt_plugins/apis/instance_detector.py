@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from mmengine.registry import DefaultScope
 from mmpose.evaluation.functional import nms
 
 from .checkpoint import use_safe_loading
@@ -44,13 +45,15 @@ class InstanceDetector:
             ) from error
         use_safe_loading()
         try:
-            self.detector = DetInferencer(
-                model=str(model),
-                weights=None if weights is None else str(weights),
-                device=device,
-                scope='mmdet',
-                show_progress=False,
-            )
+            # DetInferencer makes its scope the default one, where our models would not be found.
+            with DefaultScope.overwrite_default_scope('mmdet'):
+                self.detector = DetInferencer(
+                    model=str(model),
+                    weights=None if weights is None else str(weights),
+                    device=device,
+                    scope='mmdet',
+                    show_progress=False,
+                )
         except ValueError as error:
             raise ValueError(f'det_model {str(model)!r}: {error}') from error
         self.category_ids = np.atleast_1d([] if category_ids is None else category_ids)

@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 
 from kpt_plugins.apis.instance_detector import InstanceDetector
@@ -16,7 +17,9 @@ CONFIG = """
 default_scope = 'mmdet'
 model = dict(
     type='RetinaNet',
-    data_preprocessor=dict(type='DetDataPreprocessor', pad_size_divisor=32),
+    data_preprocessor=dict(
+        type='DetDataPreprocessor', mean=[127.5] * 3, std=[64.0] * 3, pad_size_divisor=32
+    ),
     backbone=dict(type='ResNet', depth=18, base_channels=4, stem_channels=4),
     neck=dict(type='FPN', in_channels=[4, 8, 16, 32], out_channels=8, num_outs=5),
     bbox_head=dict(
@@ -88,7 +91,10 @@ def test_with_mmdetection(tmp_path):
     pytest.importorskip('mmdet')
     path = tmp_path / 'tiny.py'
     path.write_text(CONFIG)
+    torch.manual_seed(0)
+    DefaultScope.get_instance('scope_of_a_test', scope_name='mmpose')
     find = InstanceDetector(path, device='cpu', bbox_thr=0.0, nms_thr=0.5)
+    assert DefaultScope.get_current_instance().scope_name == 'mmpose'
     boxes, scores = find(np.random.default_rng(0).integers(256, size=(100, 200, 3), dtype=np.uint8))
     assert boxes.shape[1] == 4 and 0 < len(boxes) == len(scores)
     assert (scores[:-1] >= scores[1:]).all() and (boxes >= 0).all()
