@@ -15,10 +15,11 @@ from typing import Any
 
 from ablation_report import Spread, markdown_table
 
-LOOP, FEW, SECOND, ALL = 'loop', 'few', 'second', 'all'
+LOOP, CHOSEN, FEW, SECOND, ALL = 'loop', 'chosen', 'few', 'second', 'all'
 TITLES = {
     LOOP: 'all images by the loop',
-    FEW: 'annotated images alone',
+    FEW: 'random images alone',
+    CHOSEN: "the loop's annotated images alone",
     SECOND: 'all images, second round',
     ALL: 'all true labels',
 }
@@ -41,13 +42,17 @@ def cell(values: Sequence[float], sign: str = '') -> str:
 
 def table(results: Mapping[str, Any]) -> list[list[str]]:
     """Heading and rows: a line a number of annotated images, the last with all."""
-    rows = [['annotated', TITLES[FEW]]]
+    rows = [['annotated', TITLES[FEW], TITLES[CHOSEN]]]
     for arm in (LOOP, SECOND):
         rows[0] += [TITLES[arm], 'difference', 'its labels']
     rows[0].append('runs')
     for shots in sorted({*shots_of(results, LOOP), *shots_of(results, FEW)}):
+        row, counts = [str(shots)], []
+        for arm in (FEW, CHOSEN):
+            runs = select(results, arm, shots)
+            row.append(cell([run['pck'] for run in runs.values()]))
+            counts.append(str(len(runs)))
         few = select(results, FEW, shots)
-        row, counts = [str(shots), cell([run['pck'] for run in few.values()])], [str(len(few))]
         for arm in (LOOP, SECOND):
             runs = select(results, arm, shots)
             both = [runs[seed]['pck'] - few[seed]['pck'] for seed in runs if seed in few]
@@ -76,9 +81,11 @@ def report(results: Mapping[str, Any], figure: str, evidence: str) -> str:
         'sure labels, corrected. `kpt train-detector` trains on both, the human ones repeated '
         'until they are as many '
         f'(`--min-score {budget["min_score"]:g} --min-keypoint-score '
-        f'{budget["min_keypoint_score"]:g}`). Beside it: the same detector on as many random '
-        'images with human labels alone; a second round, where that detector labels all other '
-        'images in the place of the few-shot model and nothing is corrected; and all true labels. '
+        f'{budget["min_keypoint_score"]:g}`). Beside it: the same detector on the '
+        'annotated images alone where the loop chose some (up to the supports they are the random '
+        'ones); on as many random images alone; a second round, where that last detector labels '
+        'all other images in the place of the few-shot model and nothing is corrected; and all '
+        'true labels. '
         'Random images are the first of a random order, one for each seed.',
         'All detectors: heatmaps from the backbone of the few-shot model, with its weights '
         f'(`--backbone-of`), {budget["input_size"]} px, {budget["epochs"]} epochs of at least 50 '
@@ -87,7 +94,7 @@ def report(results: Mapping[str, Any], figure: str, evidence: str) -> str:
         'many more epochs, so that all train for about as many iterations.',
         'PCK@0.1 on the test images, of the longer side of the box, mean over keypoints, in '
         'percent; "its labels" are the predicted labels before any is corrected, on the training '
-        'images. The differences are those to the annotated images alone. ± is the '
+        'images. The differences are those to the random images alone. ± is the '
         'sample standard deviation over the seeds; of the difference, over the differences of '
         'runs with the same seed.',
         f'![PCK against the number of annotated images]({figure})',

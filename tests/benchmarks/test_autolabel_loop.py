@@ -38,8 +38,8 @@ def data(tmp_path, monkeypatch):
     return loop.Data.load('sheep', loop.Budget())
 
 
-def make_run(root, weights, arm='loop', shots=2, seed=0):
-    return loop.Run(arm, 6, shots, seed, loop.Budget(epochs=3), root, 'sheep', weights)
+def make_run(root, weights, arm='loop', shots=2, **budget):
+    return loop.Run(arm, 6, shots, 0, loop.Budget(epochs=3, **budget), root, 'sheep', weights)
 
 
 def names(content):
@@ -104,6 +104,19 @@ def test_commands_are_understood(data, tmp_path, weights, arm):
     assert args.cfg_options['test_dataloader.dataset.ann_file'].endswith('test.json')
 
 
+def test_corrected_images_alone(data, tmp_path, weights):
+    run = make_run(tmp_path, weights, shots=3, supports=1)
+    steps = run.steps(data.images)
+    assert list(steps) == ['label', 'train', 'test', 'chosen/train', 'chosen/test']
+    command = kpt.get_command(click.Context(kpt), 'train-detector')
+    train = command.make_context('', steps['chosen/train'][3:]).params
+    assert train['annotations'] == str(run.folder / 'human.json') and not train['annotated']
+    assert train['work_dir'] == str(run.results['chosen'] / 'detector')
+    assert steps['chosen/test'][2] == str(Path(train['work_dir']) / 'detector.py')
+    few = make_run(tmp_path, weights, 'few', shots=3)
+    assert train['epochs'] == run.epochs_alone == few.epochs
+
+
 @pytest.fixture
 def recorded(monkeypatch):
     """Files instead of what the tools would do."""
@@ -111,11 +124,11 @@ def recorded(monkeypatch):
 
     def run(self, command, log, lock):
         folder, name = log.parent, command[2] if 'kpt' in command[1] else 'test'
-        second = folder.name == 'second'
-        owner = folder.parent if second else folder
+        inner = folder.name if folder.name in ('second', 'chosen') else ''
+        owner = folder.parent if inner else folder
         if 'few_1_seed1' in owner.name and name == 'test':
             raise RuntimeError('broken')
-        commands.append((owner.name, f'second {name}' if second else name))
+        commands.append((owner.name, f'{inner} {name}'.strip()))
         if name == 'autolabel':
             labels = json.loads((owner / 'others.json').read_text())
             for annotation in labels['annotations']:
@@ -124,7 +137,7 @@ def recorded(monkeypatch):
             (folder / 'labels' / 'annotations.json').write_text(json.dumps(labels))
         elif name == 'test':
             score = 0.9 if 'all' in folder.name else 0.5 if 'loop' in folder.name else 0.3
-            score = 0.4 if second else score
+            score = dict(second=0.4, chosen=0.35).get(inner, score)
             (folder / 'scores.json').write_text(json.dumps(dict(test=dict(PCK=score))))
 
     monkeypatch.setattr(loop.Processes, 'run', run)
@@ -153,7 +166,7 @@ def test_from_runs_to_table_and_figure(data, tmp_path, weights, recorded):
     assert len(results['runs']) == 12
     page = (tmp_path / 'out' / 'loop.md').read_text()
     loop_part, second_part = '50.0 ± 0.0 | +20.0 | 100.0 ± 0.0', '40.0 | +10.0 | 100.0'
-    assert f'| 1 | 30.0 | {loop_part} | {second_part} | 1 + 2 + 1 |' in page
+    assert f'| 1 | 30.0 |  | {loop_part} | {second_part} | 1 + 0 + 2 + 1 |' in page
     assert '| 6 (all) | 90.0 ± 0.0 |' in page
     assert (tmp_path / 'out' / 'loop.png').stat().st_size > 5000
     # again: only what is left
@@ -184,6 +197,10 @@ def test_the_least_sure_labels_are_corrected(data, tmp_path, weights, recorded):
         assert read(run, 'human.json') == read(run, 'supports.json') == data.split(shots, seed=0)[0]
     results = json.loads((tmp_path / 'out' / 'loop.json').read_text())
     assert [r['labels'] for r in results['runs'] if r['arm'] == 'loop'] == [5, 4]
+    chosen = [(r['shots'], r['pck']) for r in results['runs'] if r['arm'] == 'chosen']
+    assert chosen == [(4, 0.35)]
+    page = (tmp_path / 'out' / 'loop.md').read_text()
+    assert '| 4 | 30.0 | 35.0 | 50.0 |' in page and '| 1 + 1 + 1 + 1 |' in page
 
 
 def test_pck_of_labels():
