@@ -123,6 +123,34 @@ class FewShotInferencer(KeypointInferencer):
         self.support = support
         return support
 
+    def check_supports(self) -> np.ndarray:
+        """Predict each support from all others, which says how right predictions in other images of
+        the kind will be. The supports stay as they are.
+
+        Returns:
+            ``float64 array (S, K)``, how far each keypoint is from where the support shows it, as
+            part of the longer side of its box; NaN where it or all others do not show it.
+
+        Raises:
+            RuntimeError: If there are no two supports yet.
+        """
+        category, whole = self.category, self.support
+        if len(whole.supports) < 2:
+            raise RuntimeError('there is one support, expected at least two to check them')
+        errors = np.full((len(whole.supports), len(category.keypoint_names)), np.nan)
+        try:
+            for row, one in zip(errors, whole.supports, strict=True):
+                others = [support for support in whole.supports if support is not one]
+                self.set_support(SupportSet(category, others))
+                crop = Crop(*self._build_crop(one.image, one.name, one.bbox), bbox_score=1.0)
+                (found,) = self._predict_crops([crop])
+                known = one.visible & found.shown
+                distances = np.linalg.norm(found.keypoints - one.keypoints[:, :2], axis=1)
+                row[known] = distances[known] / np.ptp(one.bbox.reshape(2, 2), axis=0).max()
+        finally:
+            self.set_support(whole)
+        return errors
+
     @property
     def _missing(self) -> str | None:
         if self._state is None:

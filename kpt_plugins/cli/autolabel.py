@@ -36,6 +36,9 @@ def command(
       cvat.xml            to import in CVAT, with cvat.labels.json for a new task
       label_studio.json   to import in Label Studio, with label_studio.config.xml for a new project
 
+    With two supports or more it says first how right the labels will be: each support is predicted
+    from the others.
+
     Images that cannot be read are left out, listed at the end, and make the exit code 1. Ctrl+C
     ends it with the labels of the images done by then, and the exit code 130. Images in folders
     below FOLDER are not taken.
@@ -68,6 +71,8 @@ def command(
     if has_images_below(images):
         click.echo(f'Images in the folders below {images} are not taken')
     inferencer = inferencer or make_inferencer(**model, supports=supports)
+    if supports and len(supports.supports) > 1:
+        _say_how_right(inferencer.check_supports())
     labels = autolabel(inferencer, images, given, batch_size)
     paths = write_labels(labels, Path(out), images) if labels.done else []
     empty = sum(not result.instances for result in labels.done)
@@ -85,3 +90,16 @@ def command(
         click.echo(f'{len(labels.failed)} of {total} images failed, see above', err=True)
     if labels.failed or labels.interrupted:
         raise SystemExit(130 if labels.interrupted else 1)
+
+
+def _say_how_right(errors: Any) -> None:
+    """In words, of what ``FewShotInferencer.check_supports`` measured."""
+    import numpy as np
+
+    known = errors[~np.isnan(errors)]
+    if len(known):
+        click.echo(
+            f'Each support predicted from the others: {(known < 0.1).mean():.0%} of {len(known)} '
+            "keypoints are within 0.1 of the box's longer side; expect roughly as much of the "
+            'labels'
+        )

@@ -156,6 +156,36 @@ def test_a_support_may_show_some_of_the_keypoints(matcher):
     assert found.shown.tolist() == [True, True, True, False]
 
 
+def test_supports_are_predicted_from_each_other(matcher):
+    shifts = [(0, 0), (24, 12), (-8, 16)]
+    points = [np.c_[POINTS + shift, [2, 2, 2, 2]] for shift in shifts]
+    points[0][3] = points[1][3] = 0  # the last support alone shows it
+    points[2][0] = 0
+    boxes = [shifted(BOX, shift) for shift in shifts]
+    given = [draw_object(shift) for shift in shifts]
+    support = matcher.set_support(given, points, bbox=boxes)
+    before = matcher.predict(draw_object(), BOX)[0].instances[0]
+    errors = matcher.check_supports()
+    known = ~np.isnan(errors)
+    assert known.tolist() == [[True, True, True, False]] * 2 + [[False, True, True, False]]
+    assert errors[known].max() < 8 / 270 and errors[known].min() >= 0
+    assert matcher.support is support
+    after = matcher.predict(draw_object(), BOX)[0].instances[0]
+    np.testing.assert_array_equal(before.keypoints, after.keypoints)
+    points[1][1, 0] += 27  # a tenth of the box
+    matcher.set_support(given, points, bbox=boxes)
+    moved = matcher.check_supports()
+    assert moved[1, 1] == pytest.approx(0.1, abs=0.04)
+    assert moved[0, 0] == pytest.approx(errors[0, 0], abs=0.03)
+
+
+def test_one_support_cannot_be_checked(matcher, weights):
+    with pytest.raises(RuntimeError, match='there is one support, expected at least two'):
+        matcher.check_supports()
+    with pytest.raises(RuntimeError, match='call set_support'):
+        FewShotInferencer(weights=weights, device='cpu').check_supports()
+
+
 def test_grey_alpha_and_16_bit_arrays_predict_alike(matcher):
     image = draw_object()
     alpha = np.concatenate([image, np.zeros_like(image[..., :1])], axis=2)

@@ -76,6 +76,26 @@ def test_a_folder_once_and_again(label, folder, tmp_path):
     assert label(folder / 'photos', force=True).exit_code == 0
 
 
+def test_supports_say_how_right_the_labels_will_be(label, folder, tmp_path):
+    shifts = ((0, 0), (8, 0))
+    points = [np.c_[POINTS + shift, [2, 2, 2, 2]] for shift in shifts]
+    points[1][0, 0] += 100
+    support = SupportSet.from_arrays(
+        [draw_object(shift) for shift in shifts], points, bbox=[BOX, BOX], names=list('abcd')
+    )
+    save_supports(support, tmp_path / 'category')
+    result = label(folder / 'photos', support=tmp_path / 'category')
+    assert result.exit_code == 0, result.output
+    assert 'predicted from the others: 75% of 8 keypoints are within 0.1' in result.output
+    alone = label(folder / 'photos', force=True)
+    assert alone.exit_code == 0 and 'from the others' not in alone.output
+    points[0][:2], points[1][2:] = 0, 0
+    apart = SupportSet.from_arrays([draw_object()] * 2, points, names=list('abcd'))
+    save_supports(apart, tmp_path / 'apart')
+    result = label(folder / 'photos', support=tmp_path / 'apart', force=True)
+    assert result.exit_code == 0 and 'from the others' not in result.output
+
+
 def test_the_rest_is_labelled_when_some_fail(label, folder, tmp_path):
     photos = tmp_path / 'photos'
     photos.mkdir()
