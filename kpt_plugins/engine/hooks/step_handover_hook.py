@@ -35,9 +35,10 @@ class StepHandoverHook(Hook):
     """Checks the step before at the start, writes this step's detector at the end.
 
     In the run's folder it leaves ``detector.pth`` and ``detector.py``, the trained detector as an
-    ordinary MMPose checkpoint and config, and ``manifest.json`` (:class:`StepManifest`). The last
-    weights are written, not the best: a step has no labels to choose by. During training,
-    checkpoints carry KA-Net and the triplets beside the student, for a resume.
+    ordinary MMPose checkpoint, which holds its config, and that config, and ``manifest.json``
+    (:class:`StepManifest`). The last weights are written, not the best: a step has no labels to
+    choose by. During training, checkpoints carry KA-Net and the triplets beside the student, for a
+    resume.
 
     The training dataset must be a :class:`KeypointStepDataset`; the model is a
     :class:`IncrementalPoseEstimator`, or at the base step any heatmap detector.
@@ -102,14 +103,15 @@ class StepHandoverHook(Hook):
         names = [info['keypoint_id2name'][i] for i in range(info['num_keypoints'])]
         folder, step = Path(runner.work_dir), info['step']
         num_old = sum(len(group) for group in info['keypoint_steps'][:step])
+        config = plain_config(runner.cfg, info).pretty_text
         content = dict(
-            meta=dict(keypoint_names=names, step=step),
+            meta=dict(cfg=config, keypoint_names=names, step=step),
             state_dict=weights_to_cpu(get_state_dict(model)),
         )
         partial = folder / (DETECTOR_NAME + PARTIAL_SUFFIX)
         torch.save(content, partial)
         publish(partial, folder / DETECTOR_NAME)
-        write_atomically(folder / CONFIG_NAME, plain_config(runner.cfg, info).pretty_text)
+        write_atomically(folder / CONFIG_NAME, config)
         manifest = StepManifest(
             step=step,
             seen_names=names,

@@ -1,12 +1,15 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
+from mmpose.apis import MMPoseInferencer
 
 from kpt_plugins import compat
+from kpt_plugins.apis import DetectorInferencer
 from kpt_plugins.engine.hooks.step_handover_hook import CONFIG_NAME, DETECTOR_NAME
 from kpt_plugins.structures.step_manifest import read_manifest, sha256_of
 from tests.tiny_steps import NAMES, STEPS, base_model, incremental_model, run_config, write_dots
@@ -46,7 +49,8 @@ def test_manifests_are_a_chain(base, first):
 
 def test_detector_is_the_student_alone(first):
     content = torch.load(first / DETECTOR_NAME, weights_only=True)
-    assert content['meta'] == dict(keypoint_names=list(NAMES[:4]), step=1)
+    config = (first / CONFIG_NAME).read_text()
+    assert content['meta'] == dict(cfg=config, keypoint_names=list(NAMES[:4]), step=1)
     assert {key.split('.')[0] for key in content['state_dict']} == {'backbone', 'head'}
     saved = torch.load(first / 'epoch_2.pth', weights_only=False)
     assert {key.split('.')[0] for key in saved['state_dict']} == {'backbone', 'head'}
@@ -97,6 +101,17 @@ def test_detector_loads_in_mmpose_without_this_package(root, first, tmp_path):
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.strip().endswith('stock')
+
+
+def test_detector_is_used_without_its_config(root, first):
+    inferencer = DetectorInferencer(weights=first / DETECTOR_NAME, device='cpu')
+    assert inferencer.category.keypoint_names == list(NAMES[:4])
+    (result,) = inferencer.predict(root / 'images' / '1.png')
+    stock = MMPoseInferencer(
+        str(first / CONFIG_NAME), str(first / DETECTOR_NAME), det_model='whole_image', device='cpu'
+    )
+    (expected,) = next(stock(str(root / 'images' / '1.png')))['predictions'][0]
+    np.testing.assert_allclose(result.instances[0].keypoints, expected['keypoints'], atol=0.05)
 
 
 def test_config_is_mmposes(first):
