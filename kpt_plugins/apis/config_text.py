@@ -13,8 +13,8 @@ from mmengine.config import Config
 from .run_config import walk_dicts
 
 # A registry takes any dotted path to a Python object for a type. In a file from elsewhere only
-# names of registered parts count.
-_REGISTERED = re.compile(r'^((mmengine|mmcv|mmdet|mmpretrain|mmpose)\.)?[A-Za-z_]\w*$')
+# names of registered parts count. MMPose's keypoints have a type as well, which may be empty.
+_REGISTERED = re.compile(r'^(((mmengine|mmcv|mmdet|mmpretrain|mmpose)\.)?[A-Za-z_]\w*)?$')
 
 
 def plain_value(node: ast.expr) -> Any:

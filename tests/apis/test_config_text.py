@@ -55,7 +55,8 @@ def test_programs_are_refused(value):
 def test_types_outside_the_registries_are_refused(kind):
     with pytest.raises(ValueError, match=f'x.pth: .*{kind}'):
         read(f"model = dict(type='A', neck=[dict(type='{kind}')])")
-    assert read("model = dict(type='mmdet.RTMDet')").model.type == 'mmdet.RTMDet'
+    for kind in ('mmdet.RTMDet', ''):
+        assert read(f"model = dict(type='{kind}')").model.type == kind
 
 
 @pytest.mark.parametrize('checkpoint', [{}, dict(meta=None), dict(meta={}), dict(meta=dict(cfg=3))])
