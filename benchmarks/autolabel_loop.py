@@ -26,6 +26,7 @@ import argparse
 import json
 import math
 import random
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -96,6 +97,22 @@ class Data:
         order = list(self.train['images'])
         random.Random(seed).shuffle(order)
         return only(self.train, order[:shots]), only(self.train, order[shots:])
+
+    def neighbours(self) -> int:
+        """Test images whose recording's frame before or after is among the training images."""
+        train, test = (
+            [
+                re.fullmatch(r'(.*?)(\d+)(\D*)', image.get('source', '').partition('.rf.')[0])
+                for image in part['images']
+            ]
+            for part in (self.train, self.test)
+        )
+        known = {(found[1], int(found[2]), found[3]) for found in train if found}
+        return sum(
+            any((found[1], int(found[2]) + step, found[3]) in known for step in (-1, 1))
+            for found in test
+            if found
+        )
 
     def corrected(self, supports: dict, labels: dict, number: int) -> dict:
         """The supports and so many of the least sure labels, as a human has corrected them."""
@@ -292,8 +309,8 @@ def label_pck(labels: dict, truth: dict) -> float:
     )
 
 
-def collect(runs: Sequence[Run], data: Data) -> dict[str, Any]:
-    """All that table and figure are made of.
+def collect(runs: Sequence[Run], data: Data, arguments: str) -> dict[str, Any]:
+    """All that table and figure are made of; ``arguments`` are those of the command line.
 
     Raises:
         ValueError: if no run is finished.
@@ -316,11 +333,12 @@ def collect(runs: Sequence[Run], data: Data) -> dict[str, Any]:
         raise ValueError(f'no finished run in {runs[0].root}')
     budget = runs[0].budget
     return dict(
-        command=f'python benchmarks/autolabel_loop.py {runs[0].species} --weights FILE '
-        f'{budget.arguments()}',
+        command=f'python benchmarks/autolabel_loop.py {arguments} {budget.arguments()}',
         budget=asdict(budget),
         species=runs[0].species,
         num_images=len(data.train['images']),
+        num_test_images=len(data.test['images']),
+        neighbours=data.neighbours(),
         runs=done,
         missing=missing,
     )
@@ -359,7 +377,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     ]
 
     def report() -> None:
-        write_report(collect(runs, data), args.out)
+        shots, seeds = (' '.join(map(str, values)) for values in (args.shots, args.seeds))
+        arguments = f'{args.species} --weights FILE --shots {shots} --seeds {seeds}'
+        write_report(collect(runs, data, arguments), args.out)
         folders = [folder for run in runs for folder in run.results.values()]
         write_epoch_ends(folders, args.out.with_suffix('.log'))
 

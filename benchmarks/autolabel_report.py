@@ -1,9 +1,10 @@
 """Table, figure and evidence of the labelling loop from the scores of its runs.
 
 Results are a dict: ``command`` and ``budget`` say how they were made, ``species`` and
-``num_images`` what was learned from, ``runs`` lists what finished (``arm``, ``shots``, ``seed``,
-``pck`` of the detector and, of predicted labels, ``label_pck`` and ``labels``), ``missing`` names
-the other runs.
+``num_images`` what was learned from, ``num_test_images`` how many images it was tested on and
+``neighbours`` how many of them are next to a training image in their recording, ``runs`` lists what
+finished (``arm``, ``shots``, ``seed``, ``pck`` of the detector and, of predicted labels,
+``label_pck`` and ``labels``), ``missing`` names the other runs.
 """
 
 from __future__ import annotations
@@ -77,9 +78,9 @@ def report(results: Mapping[str, Any], figure: str, evidence: str) -> str:
         'has the scores of every run.',
         f'{results["species"]}, {results["num_images"]} images to train on, of which a human '
         f'annotates few. `kpt autolabel` labels the others from up to {budget["supports"]} of '
-        'these, random ones, in the true boxes; where more are annotated, these are its least '
-        'sure labels, corrected. `kpt train-detector` trains on both, the human ones repeated '
-        'until they are as many '
+        'these, random ones, in the true boxes, which are not counted as annotated; where more are '
+        'annotated, these are its least sure labels, corrected. `kpt train-detector` trains on '
+        'both, the human ones repeated until they are as many '
         f'(`--min-score {budget["min_score"]:g} --min-keypoint-score '
         f'{budget["min_keypoint_score"]:g}`). Beside it: the same detector on the '
         'annotated images alone where the loop chose some (up to the supports they are the random '
@@ -92,6 +93,9 @@ def report(results: Mapping[str, Any], figure: str, evidence: str) -> str:
         'iterations of 16, the last checkpoint; nothing is chosen by a validation. An epoch of all '
         'images may be longer (462 sheep: 58 iterations); the detectors of the few alone have as '
         'many more epochs, so that all train for about as many iterations.',
+        f'Images are frames of a few recordings: of {results["num_test_images"]} test images '
+        f'{results["neighbours"]} have the frame before or after among the training images. So the '
+        'scores say how well these recordings are learned, not how well other animals are found.',
         'PCK@0.1 on the test images, of the longer side of the box, mean over keypoints, in '
         'percent; "its labels" are the predicted labels before any is corrected, on the training '
         'images. The differences are those to the random images alone. ± is the '

@@ -97,7 +97,7 @@ def report(runs: Sequence[dict[str, Any]], command: str, images: int) -> str:
             f'(truth). Share of keypoints within {THRESHOLD} of the longer side of the box, in '
             'percent, mean and sample standard deviation over random choices; "points" is how many '
             'keypoints the check had. The few-shot model has learned from cattle and horses; sheep '
-            'are new to it.',
+            'are new to it. Images of a species are frames of a few recordings.',
             markdown_table(rows) + '\n',
         ]
     )
@@ -116,6 +116,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         '--out', type=Path, default=ROOT / 'benchmarks' / 'results' / 'support_check'
     )
     args = parser.parse_args(argv)
+    if min(args.shots) < 2:
+        parser.error(f'--shots {min(args.shots)}: expected 2 or more')
     inferencer = FewShotInferencer(weights=args.weights, show_progress=False)
     runs = []
     for species in args.species:

@@ -1,5 +1,6 @@
 """A detector of a few channels with random weights."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,14 +19,14 @@ CATEGORY = KeypointCategory(  # more than ten keypoints: ids of two digits
 )
 
 
-def write_detector(folder: Path, method: str = 'heatmap') -> Path:
+def write_detector(folder: Path, method: str = 'heatmap', unlabelled: Sequence[str] = ()) -> Path:
     """Write ``detector.py`` and ``weights.pth``, which holds the config too, and return the path of
     the weights. The maps of no keypoint are flat, and no two are the same."""
     wide = resnet(18, False)
     narrow = dict(wide.config, stem_channels=8, base_channels=8)
     backbone = replace(wide, config=narrow, channels=(16, 32, 64))
     options = DetectorOptions(method, input_size=(64, 64), backbone=backbone)
-    cfg = detector_config(CATEGORY, [LabelledFiles('a.json', '', 1)], options)
+    cfg = detector_config(CATEGORY, [LabelledFiles('a.json', '', 1)], options, unlabelled)
     torch.manual_seed(0)
     model = build_model(cfg).train()
     with torch.no_grad():  # statistics of the batch norms

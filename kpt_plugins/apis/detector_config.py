@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from mmengine.config import Config
 from kpt_plugins.annotation_formats import KeypointCategory
 from kpt_plugins.datasets.annotation_file import AnnotationFile
 from kpt_plugins.datasets.coco_keypoint_dataset import category_metainfo
-from kpt_plugins.structures.left_right import find_unpaired
+from kpt_plugins.structures.left_right import find_left_right_pairs, find_unpaired
 
 from .detector_backbone import DEPTHS, DetectorBackbone, resnet
 from .run_config import load_config
@@ -38,7 +38,7 @@ class DetectorOptions:
         batch_size: Objects an iteration.
         workers: Processes that load images.
         seed: Of all random draws.
-        flip: Train on mirrored images too.
+        flip: Train on mirrored images too; by default where :func:`mirrors` says so.
         pretrained: Begin with weights from ImageNet, which PyTorch downloads.
         load_from: Checkpoint to begin with.
         backbone: In place of the ResNet, with weights of its own.
@@ -51,7 +51,7 @@ class DetectorOptions:
     batch_size: int = 16
     workers: int = 2
     seed: int = 0
-    flip: bool = True
+    flip: bool | None = None
     pretrained: bool = False
     load_from: str | None = None
     backbone: DetectorBackbone | None = None
@@ -90,7 +90,10 @@ class LabelledFiles:
 
 
 def detector_config(
-    category: KeypointCategory, files: Sequence[LabelledFiles], options: DetectorOptions
+    category: KeypointCategory,
+    files: Sequence[LabelledFiles],
+    options: DetectorOptions,
+    unlabelled: Collection[str] = (),
 ) -> Config:
     """The config, complete in itself, for ``tools/train.py``.
 
@@ -101,10 +104,14 @@ def detector_config(
         category: Of the files.
         files: One or more.
         options: How to train.
+        unlabelled: Names of keypoints that no label shows; ``joint_weights`` are 0 for them, which
+            says that the detector has not learned them.
 
     Raises:
         ValueError: If images are to be mirrored, and a left or right keypoint has no counterpart.
     """
+    if options.flip is None:
+        options = replace(options, flip=mirrors(category))
     cfg = load_config('coke_custom' if options.method == 'coke' else '_base_/default_runtime.py')
     backbone = options.backbone or resnet(options.depth, options.pretrained)
     codec = _codec(options, backbone)
@@ -118,6 +125,7 @@ def detector_config(
         cfg.custom_imports = dict(imports=['kpt_plugins'], allow_failed_imports=True)
     train, test = _pipelines(codec, pack, options.flip)
     info = detector_metainfo(category, options.flip)
+    info['joint_weights'] = [float(n not in unlabelled) for n in category.keypoint_names]
     loader = dict(
         batch_size=options.batch_size,
         num_workers=options.workers,
@@ -165,6 +173,13 @@ _KEPT = (
     *('default_scope', 'custom_imports', 'default_hooks', 'custom_hooks', 'env_cfg'),
     *('log_processor', 'log_level', 'resume', 'model', 'model_wrapper_cfg'),
 )
+
+
+def mirrors(category: KeypointCategory) -> bool:
+    """Whether images are mirrored by default: where pairs or names tell which keypoints are left or
+    right ones. Where nothing does, a mirrored image might mislabel them."""
+    names = category.keypoint_names
+    return bool(category.flip_pairs or find_left_right_pairs(names) or find_unpaired(names))
 
 
 def detector_metainfo(category: KeypointCategory, flip: bool) -> dict[str, Any]:

@@ -48,6 +48,10 @@ class DetectorInferencer(KeypointInferencer):
                 f'test_dataloader.dataset names the keypoints'
             )
         self._category = metainfo_category(self._info)
+        weights = self._info.get('dataset_keypoint_weights')
+        size = len(self._category.keypoint_names)
+        # 0 says that no label of the training showed it (apis/detector_config.py)
+        self._learned = np.ones(size, bool) if weights is None else np.array(weights) > 0
         for dataset in walk_dicts(source.cfg.get('test_dataloader')):
             transforms = dataset.get('pipeline') or ()
             if any(transform.get('type') == 'TopdownAffine' for transform in transforms):
@@ -74,13 +78,14 @@ class DetectorInferencer(KeypointInferencer):
         instances = []
         for crop, sample in zip(crops, predict_items(self.model, items), strict=True):
             found = sample.pred_instances
+            scores = found.keypoint_scores[0].clip(0, 1)
             instances.append(
                 PredictedInstance(
                     keypoints=found.keypoints[0].astype(np.float32),
-                    scores=found.keypoint_scores[0].clip(0, 1).astype(np.float32),
+                    scores=np.where(self._learned, scores, 0).astype(np.float32),
                     bbox=crop.sample.gt_instances.bboxes[0],
                     bbox_score=crop.bbox_score,
-                    shown=np.ones(len(found.keypoints[0]), dtype=bool),
+                    shown=self._learned.copy(),
                 )
             )
         return instances

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from kpt_plugins.annotation_formats import (
+    FORMATS,
     AnnotatedImage,
     AnnotationSet,
     KeypointCategory,
@@ -16,6 +17,7 @@ from kpt_plugins.annotation_formats import (
     read_annotations,
 )
 from kpt_plugins.annotation_formats.conform import conform
+from kpt_plugins.annotation_formats.detect import detect_format
 from kpt_plugins.annotation_formats.records import ABSENT
 
 from .support_files import read_sidecars
@@ -31,6 +33,8 @@ class Labels:
         annotations: Of one category; only images with an object.
         dropped: Objects that were not sure enough, or show no keypoint.
         unsure_keypoints: Keypoints that were not sure enough, of the objects that are left.
+        untouched: Objects that are as they were predicted, and as sure, in a format that does not
+            hold confidences.
     """
 
     path: Path
@@ -38,6 +42,7 @@ class Labels:
     annotations: AnnotationSet
     dropped: int = 0
     unsure_keypoints: int = 0
+    untouched: int = 0
 
     @property
     def category(self) -> KeypointCategory:
@@ -45,7 +50,21 @@ class Labels:
 
     @property
     def num_objects(self) -> int:
-        return sum(len(image.instances) for image in self.annotations.images)
+        return len(self._instances)
+
+    @property
+    def _instances(self) -> list[KeypointInstance]:
+        return [label for image in self.annotations.images for label in image.instances]
+
+    @property
+    def shown(self) -> np.ndarray:
+        """``bool array (K,)``: which keypoints any label shows."""
+        return np.any([label.keypoints[:, 2] != ABSENT for label in self._instances], axis=0)
+
+    @property
+    def has_scores(self) -> bool:
+        """Whether any label has a confidence, and not all count as set by a human."""
+        return any(label.scores is not None for label in self._instances)
 
     def files(self) -> set[Path]:
         """The files of the images, resolved."""
@@ -65,7 +84,7 @@ def read_labels(
     images: str | Path | None = None,
     category: str | None = None,
     format: str | None = None,
-    categories: Sequence[KeypointCategory] | None = None,
+    original: AnnotationSet | None = None,
     min_score: float = 0.0,
     min_keypoint_score: float = 0.0,
 ) -> Labels:
@@ -79,7 +98,9 @@ def read_labels(
         images: Folder of their images, by default that of the file.
         category: Name of the category; not needed where there is only one.
         format: As of :func:`~kpt_plugins.annotation_formats.read_annotations`.
-        categories: As there, for formats that do not hold the order of the keypoints.
+        original: The labels as they were predicted, if these are corrected ones. They tell the
+            categories, for formats that do not hold the order of the keypoints, and, for those that
+            do not hold confidences, the confidence of objects that nobody has touched.
         min_score: Least mean confidence of an object's keypoints.
         min_keypoint_score: Keypoints below get the visibility 0: they are not trained on.
 
@@ -90,9 +111,11 @@ def read_labels(
     """
     path = Path(path).expanduser()
     folder = _image_folder(path, images)
-    annotations = _read(path, format, folder, categories)
+    annotations = _read(path, format, folder, original)
     annotations = _of_category(annotations, category, path)
     labels = Labels(path, folder, annotations)
+    if original and not _holds_scores(path, format):
+        labels.untouched = _restore_scores(annotations, original)
     kept = []
     best = 0.0
     for image in annotations.images:
@@ -158,10 +181,42 @@ def _read(
     path: Path,
     format: str | None,
     images: Path,
-    categories: Sequence[KeypointCategory] | None = None,
+    original: AnnotationSet | None = None,
 ) -> AnnotationSet:
     found = read_sidecars(path) if path.is_dir() and format is None else None
-    return found or read_annotations(path, format, images, categories)
+    return found or read_annotations(path, format, images, original and original.categories)
+
+
+def _holds_scores(path: Path, format: str | None) -> bool:
+    """Whether confidences would be in the file; no format that is a folder has them."""
+    if format is None and path.is_dir():
+        return False
+    return 'scores' not in FORMATS[format or detect_format(path)].LOSES
+
+
+def _restore_scores(labels: AnnotationSet, original: AnnotationSet) -> int:
+    """Give objects that are as they were predicted their confidences; returns how many."""
+    predicted = {image.file_name: image.instances for image in original.images}
+    count = 0
+    for image in labels.images:
+        for label in image.instances:
+            for other in predicted.get(image.file_name, ()):
+                if other.scores is not None and _is_same(label, other):
+                    label.scores = other.scores
+                    count += 1
+                    break
+    return count
+
+
+def _is_same(label: KeypointInstance, other: KeypointInstance) -> bool:
+    """Whether no keypoint differs by more than formats round."""
+    if label.category != other.category or label.keypoints.shape != other.keypoints.shape:
+        return False
+    return bool((abs(label.keypoints - other.keypoints) <= _ROUNDING).all())
+
+
+_ROUNDING = 0.02
+"""Pixels: files of CVAT and of ours have two decimals."""
 
 
 def _image_folder(path: Path, images: str | Path | None) -> Path:

@@ -10,6 +10,8 @@ from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
+
 from kpt_plugins.annotation_formats import write_annotations
 from kpt_plugins.engine.hooks.safe_checkpoint_hook import write_atomically
 
@@ -62,7 +64,10 @@ def prepare_training(
         LabelledFiles(str(folder / name), str(part.images.resolve()), part.num_objects)
         for name, part in parts.items()
     ]
-    cfg = detector_config(labels.category, files, options)
+    shown = np.any([part.shown for part in parts.values()], axis=0)
+    names = labels.category.keypoint_names
+    unlabelled = [name for name, seen in zip(names, shown, strict=True) if not seen]
+    cfg = detector_config(labels.category, files, options, unlabelled)
     run = _fingerprint(parts, options)
     if resume:
         require_same_run(work_dir, run)

@@ -123,9 +123,13 @@ class FewShotInferencer(KeypointInferencer):
         self.support = support
         return support
 
-    def check_supports(self) -> np.ndarray:
+    def check_supports(self, whole_images: bool = False) -> np.ndarray:
         """Predict each support from all others, which says how right predictions in other images of
         the kind will be. The supports stay as they are.
+
+        Args:
+            whole_images: Look for the keypoints in the whole image, as is done where images have no
+                boxes, and not in the support's box.
 
         Returns:
             ``float64 array (S, K)``, how far each keypoint is from where the support shows it, as
@@ -142,7 +146,9 @@ class FewShotInferencer(KeypointInferencer):
             for row, one in zip(errors, whole.supports, strict=True):
                 others = [support for support in whole.supports if support is not one]
                 self.set_support(SupportSet(category, others))
-                crop = Crop(*self._build_crop(one.image, one.name, one.bbox), bbox_score=1.0)
+                height, width = one.image.shape[:2]
+                box = np.array([0.0, 0, width, height]) if whole_images else one.bbox
+                crop = Crop(*self._build_crop(one.image, one.name, box), bbox_score=1.0)
                 (found,) = self._predict_crops([crop])
                 known = one.visible & found.shown
                 distances = np.linalg.norm(found.keypoints - one.keypoints[:, :2], axis=1)

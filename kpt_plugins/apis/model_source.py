@@ -29,8 +29,8 @@ _ESTIMATORS = {
 }
 _ADVICE = {
     'few-shot model': 'which needs annotated supports: FewShotInferencer, or --support',
-    'weak-shot model': 'which takes no supports: WeakShotInferencer, or leave --support out',
-    'detector': 'which takes no supports: DetectorInferencer, or leave --support out',
+    'weak-shot model': 'which takes no supports: WeakShotInferencer, or predict without --support',
+    'detector': 'which takes no supports: DetectorInferencer, or predict without --support',
 }
 
 

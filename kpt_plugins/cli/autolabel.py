@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .model_options import find_supports, make_inferencer, model_options
+from .model_options import find_supports, make_inferencer, model_options, warn_without_boxes
 
 
 @click.command('autolabel')
@@ -71,8 +71,10 @@ def command(
     if has_images_below(images):
         click.echo(f'Images in the folders below {images} are not taken')
     inferencer = inferencer or make_inferencer(**model, supports=supports)
+    warn_without_boxes(supports, boxes or model['det_model'], '--boxes or --det-model')
     if supports and len(supports.supports) > 1:
-        _say_how_right(inferencer.check_supports())
+        without_boxes = given is None and model['det_model'] is None
+        _say_how_right(inferencer.check_supports(whole_images=without_boxes))
     labels = autolabel(inferencer, images, given, batch_size)
     paths = write_labels(labels, Path(out), images) if labels.done else []
     empty = sum(not result.instances for result in labels.done)
@@ -98,8 +100,8 @@ def _say_how_right(errors: Any) -> None:
 
     known = errors[~np.isnan(errors)]
     if len(known):
+        advice = 'expect roughly as much of the labels' if len(errors) > 3 else 'a first guess only'
         click.echo(
             f'Each support predicted from the others: {(known < 0.1).mean():.0%} of {len(known)} '
-            "keypoints are within 0.1 of the box's longer side; expect roughly as much of the "
-            'labels'
+            f"keypoints are within 0.1 of the box's longer side; {advice}"
         )

@@ -185,6 +185,32 @@ def make_inferencer(
     return DetectorInferencer(source, **common)
 
 
+def warn_without_boxes(supports: SupportSet | None, boxes: object, how: str) -> None:
+    """Say it where the supports are cut out by boxes, and the images to predict in are not.
+
+    Args:
+        supports: None of models that take none.
+        boxes: What gives boxes in the images; None if nothing does.
+        how: Options that give them.
+    """
+    if supports is None or boxes is not None:
+        return
+    parts = [
+        (each.bbox[2:] - each.bbox[:2]).prod() / each.image[..., 0].size
+        for each in supports.supports
+    ]
+    if min(parts) < _FILLS:
+        click.echo(
+            f'A support has a box that is {min(parts):.0%} of its image, but the images to predict '
+            f'in have none: objects that do not fill these will hardly be found. Give {how}',
+            err=True,
+        )
+
+
+_FILLS = 0.5
+"""Of an image, a box of less is more than the margin that photos of an object have."""
+
+
 def _refuse(options: Mapping[str, object], reason: str) -> None:
     for name, value in options.items():
         if value is not None:

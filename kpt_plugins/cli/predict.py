@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .model_options import make_inferencer, model_options
+from .model_options import find_supports, make_inferencer, model_options, warn_without_boxes
 
 
 def _check_box(
@@ -83,7 +83,9 @@ def command(
 
     require_empty(out, force)
     sources = distinct_sources(inputs)
-    stream = make_inferencer(**model).stream(
+    supports = None if model['support'] is None else find_supports(**model)
+    warn_without_boxes(supports, bbox or model['det_model'], '--bbox or --det-model')
+    stream = make_inferencer(**model, supports=supports).stream(
         sources,
         bbox and [bbox] * len(sources),
         batch_size=batch_size,

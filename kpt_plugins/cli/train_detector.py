@@ -17,8 +17,9 @@ import click
 @click.option(
     '--categories',
     metavar='FILE',
-    help='Annotations whose categories ANNOTATIONS has (those of autolabel): they say the order of '
-    'the keypoints and the links where an export does not.',
+    help='What ANNOTATIONS was before its correction (annotations.json of autolabel): it says the '
+    'order of the keypoints, links, left/right pairs, and how sure the objects are that nobody has '
+    'touched, where an export does not.',
 )
 @click.option(
     '--min-score',
@@ -101,7 +102,11 @@ import click
     show_default=True,
     help='Of all random draws.',
 )
-@click.option('--no-flip', is_flag=True, help='Never mirror images.')
+@click.option(
+    '--flip/--no-flip',
+    default=None,
+    help='Train on mirrored images too.  [default: where left/right pairs are known]',
+)
 @click.option(
     '--pretrained', is_flag=True, help='Begin with weights from ImageNet, which are downloaded.'
 )
@@ -137,7 +142,7 @@ def command(
     batch_size: int,
     workers: int,
     seed: int,
-    no_flip: bool,
+    flip: bool | None,
     pretrained: bool,
     load_from: str | None,
     device: str | None,
@@ -158,7 +163,7 @@ def command(
     """
     from kpt_plugins.annotation_formats import read_annotations
     from kpt_plugins.apis import detector_backbone
-    from kpt_plugins.apis.detector_config import DetectorOptions
+    from kpt_plugins.apis.detector_config import DetectorOptions, mirrors
     from kpt_plugins.apis.detector_labels import read_human_labels, read_labels
     from kpt_plugins.apis.detector_training import (
         device_environment,
@@ -182,14 +187,14 @@ def command(
         batch_size=batch_size,
         workers=workers,
         seed=seed,
-        flip=not no_flip,
+        flip=flip,
         pretrained=pretrained,
         load_from=load_from,
         backbone=detector_backbone.backbone_of(backbone_of, allow_pickle) if backbone_of else None,
     )
-    known = read_annotations(categories).categories if categories else None
+    original = read_annotations(categories) if categories else None
     labels = read_labels(
-        annotations, images, category, format, known, min_score, min_keypoint_score
+        annotations, images, category, format, original, min_score, min_keypoint_score
     )
     human = None
     if annotated:
@@ -199,8 +204,21 @@ def command(
     click.echo(f'{annotations}: {found}; {labels.dropped} objects left out')
     if labels.unsure_keypoints:
         click.echo(f'  {labels.unsure_keypoints} of their keypoints are not sure enough')
+    if labels.untouched:
+        click.echo(f'  {labels.untouched} objects are as in {categories}, and as sure')
+    if (min_score or min_keypoint_score) and not labels.has_scores:
+        click.echo('  No label has a confidence: --min-score and --min-keypoint-score do nothing')
     if human:
         click.echo(f'{annotated}: {human.num_objects} objects')
+    if flip is None and not mirrors(labels.category):
+        click.echo(
+            'Images are not mirrored: no names tell left from right, and no pairs are given (name '
+            'them left_... and right_..., or give --flip if the object has no sides)'
+        )
+    shown = labels.shown | human.shown if human else labels.shown
+    names = labels.category.keypoint_names
+    if unlabelled := [name for name, seen in zip(names, shown, strict=True) if not seen]:
+        click.echo(f'No label shows {", ".join(unlabelled)}: the detector will not find them')
     try:
         config, checkpoint = train_detector(config, work_dir, device, allow_pickle)
     except RuntimeError as error:

@@ -12,6 +12,7 @@ from kpt_plugins.apis.detector_config import (
     LabelledFiles,
     detector_config,
     detector_metainfo,
+    mirrors,
 )
 from kpt_plugins.apis.model_loading import build_model
 
@@ -63,6 +64,25 @@ def test_without_mirroring():
         cfg = detector_config(CATEGORY, FILES, DetectorOptions(method, flip=False))
         assert not cfg.model.test_cfg.flip_test
         assert 'RandomFlip' not in [t.type for t in cfg.train_dataloader.dataset.pipeline]
+
+
+def test_mirrored_where_sides_are_known():
+    pairs = KeypointCategory('a', ['x', 'y'], flip_pairs=[(0, 1)])
+    unpaired = KeypointCategory('a', ['nose', 'left eye'])
+    unknown = KeypointCategory('a', ['keypoint_0', 'keypoint_1'])
+    assert [mirrors(c) for c in (CATEGORY, pairs, unpaired, unknown)] == [True, True, True, False]
+    for flip, mirrored in ((None, False), (True, True), (False, False)):
+        for method in ('heatmap', 'coke'):
+            cfg = detector_config(unknown, FILES, DetectorOptions(method, flip=flip))
+            assert cfg.model.test_cfg.flip_test is mirrored
+            kinds = [t.type for t in cfg.train_dataloader.dataset.pipeline]
+            assert ('RandomFlip' in kinds) is mirrored
+
+
+def test_keypoints_without_labels_weigh_nothing():
+    cfg = detector_config(CATEGORY, FILES, DetectorOptions(), ['left eye'])
+    assert cfg.train_dataloader.dataset.metainfo.joint_weights == [1, 0, 1]
+    assert cfg.test_dataloader.dataset.metainfo.joint_weights == [1, 0, 1]
 
 
 def test_few_images_are_repeated_to_50_iterations():

@@ -66,6 +66,21 @@ def test_the_category_is_that_of_the_training(inferencer, photos, tmp_path):
     assert len(list((tmp_path / 'pictures').iterdir())) == 3
 
 
+def test_keypoints_that_no_label_showed_are_not_found(tmp_path, photos):
+    weights = write_detector(tmp_path, unlabelled=['nose', 'left 5'])
+    inferencer = DetectorInferencer(weights=weights, device='cpu')
+    expected = [name not in ('nose', 'left 5') for name in CATEGORY.keypoint_names]
+    results = inferencer.predict(photos)
+    for result in results:
+        (found,) = result.instances
+        assert found.shown.tolist() == expected
+        assert not found.scores[~found.shown].any() and found.scores[found.shown].any()
+        assert found.score == pytest.approx(found.scores[found.shown].mean())
+    annotations = read_annotations(write_coco(tmp_path / 'a.json', results))
+    visibility = annotations.images[0].instances[0].keypoints[:, 2]
+    assert (visibility > 0).tolist() == expected
+
+
 def test_boxes_move_the_crop(inferencer):
     image = draw_object()
     (result,) = inferencer.predict(image, bbox=[BOX, [0, 0, 60, 60]])

@@ -5,7 +5,12 @@ import re
 import numpy as np
 import pytest
 
-from kpt_plugins.annotation_formats import KeypointCategory, KeypointInstance
+from kpt_plugins.annotation_formats import (
+    KeypointCategory,
+    KeypointInstance,
+    read_annotations,
+    write_annotations,
+)
 from kpt_plugins.apis.detector_labels import instance_score, read_human_labels, read_labels
 from tests.helpers import coco_file, write_coco, write_json
 
@@ -62,6 +67,39 @@ def test_none_accepted(predicted):
     expected = f'{predicted}: none of 2 objects is accepted, the surest has the confidence 0.60'
     with pytest.raises(ValueError, match=re.escape(expected)):
         read(predicted, min_score=0.7)
+
+
+@pytest.mark.parametrize(('format', 'name'), [('cvat', 'a.xml'), ('labelme', 'folder')])
+def test_untouched_objects_are_as_sure_as_predicted(predicted, tmp_path, format, name):
+    original = read_annotations(predicted)
+    corrected = read_annotations(predicted)
+    corrected.images[1].instances[0].keypoints[0, 0] += 1
+    images = tmp_path / 'images'
+    write_annotations(corrected, tmp_path / name, format, images)
+    thresholds = dict(min_score=0.61, min_keypoint_score=0.5)
+    labels = read_labels(tmp_path / name, images, original=original, **thresholds)
+    assert (labels.untouched, labels.dropped, labels.has_scores) == (1, 1, False)
+    (image,) = labels.annotations.images
+    assert image.file_name == '1.png' and labels.shown.all()
+    labels = read_labels(tmp_path / name, images, original=original, min_keypoint_score=0.5)
+    assert labels.unsure_keypoints == 1 and labels.has_scores
+    alone = read_labels(tmp_path / name, images, **thresholds)
+    assert (alone.untouched, alone.num_objects, alone.dropped) == (0, 2, 0)
+
+
+def test_what_was_submitted_is_sure(predicted, tmp_path):
+    original = read_annotations(predicted)
+    human = read_annotations(predicted)
+    for image in human.images:
+        image.instances[0].scores = None
+    write_annotations(human, tmp_path / 'a.json', 'label-studio', tmp_path / 'images')
+    labels = read_labels(tmp_path / 'a.json', tmp_path / 'images', original=original, min_score=1)
+    assert (labels.untouched, labels.num_objects) == (0, 2)
+
+
+def test_keypoints_of_no_label(predicted):
+    assert read(predicted).shown.tolist() == [True] * 3
+    assert read(predicted, min_keypoint_score=0.5).shown.tolist() == [True, True, False]
 
 
 def test_missing_files(predicted, tmp_path):

@@ -179,6 +179,18 @@ def test_supports_are_predicted_from_each_other(matcher):
     assert moved[0, 0] == pytest.approx(errors[0, 0], abs=0.03)
 
 
+def test_supports_are_checked_as_images_without_boxes(matcher):
+    wide = cv2.copyMakeBorder(draw_object(), 0, 480, 0, 800, cv2.BORDER_CONSTANT)
+    matcher.set_support([wide, wide], [POINTS, POINTS], bbox=[BOX, BOX])
+    assert matcher.check_supports().max() < 0.03
+    whole = matcher.check_supports(whole_images=True)
+    (found,) = matcher.predict(wide)[0].instances
+    np.testing.assert_allclose(
+        whole[0], np.linalg.norm(found.keypoints - POINTS, axis=1) / 270, rtol=1e-4
+    )
+    assert whole.max() > 0.1
+
+
 def test_one_support_cannot_be_checked(matcher, weights):
     with pytest.raises(RuntimeError, match='there is one support, expected at least two'):
         matcher.check_supports()

@@ -56,6 +56,17 @@ def test_splits_are_nested_and_nothing_is_in_both(data):
         assert [a['image_id'] for a in part['annotations']] == [i['id'] for i in part['images']]
 
 
+def test_neighbouring_frames_are_counted(data):
+    for image, source in zip(data.train['images'], ('a_3_png.rf.1', 'b_7_png.rf.2'), strict=False):
+        image['source'] = source
+    sources = ('a_4_png.rf.5', 'b_9_png.rf.6')
+    for image, source in zip(data.test['images'], sources, strict=True):
+        image['source'] = source
+    assert data.neighbours() == 1
+    data.test['images'][1]['source'] = 'b_6_png.rf.7'
+    assert data.neighbours() == 2
+
+
 def test_as_many_iterations_for_all():
     assert [loop.epoch_iterations(n) for n in (1, 5, 50, 462)] == [50, 50, 50, 58]
     budget = loop.Budget(epochs=20)
@@ -164,7 +175,12 @@ def test_from_runs_to_table_and_figure(data, tmp_path, weights, recorded):
     results = json.loads((tmp_path / 'out' / 'loop.json').read_text())
     assert results['missing'] == ['sheep_few_1_seed1', 'sheep_few_1_seed1/second']
     assert len(results['runs']) == 12
+    assert results['command'].endswith(
+        'sheep --weights FILE --shots 1 2 --seeds 0 1 --epochs 10 --input-size 128 --supports 5 '
+        '--min-score 0.0 --min-keypoint-score 0.3 --train-images 0 --test-images 0'
+    )
     page = (tmp_path / 'out' / 'loop.md').read_text()
+    assert 'of 2 test images 0 have the frame before' in page
     loop_part, second_part = '50.0 ± 0.0 | +20.0 | 100.0 ± 0.0', '40.0 | +10.0 | 100.0'
     assert f'| 1 | 30.0 |  | {loop_part} | {second_part} | 1 + 0 + 2 + 1 |' in page
     assert '| 6 (all) | 90.0 ± 0.0 |' in page

@@ -84,9 +84,14 @@ def test_supports_say_how_right_the_labels_will_be(label, folder, tmp_path):
         [draw_object(shift) for shift in shifts], points, bbox=[BOX, BOX], names=list('abcd')
     )
     save_supports(support, tmp_path / 'category')
-    result = label(folder / 'photos', support=tmp_path / 'category')
+    boxes = coco_file()
+    for annotation in boxes['annotations']:
+        annotation['bbox'] = [70, 40, 270, 180]
+    boxes = write_json(tmp_path / 'boxes.json', boxes)
+    result = label(folder / 'photos', support=tmp_path / 'category', boxes=boxes)
     assert result.exit_code == 0, result.output
     assert 'predicted from the others: 75% of 8 keypoints are within 0.1' in result.output
+    assert 'a first guess only' in result.output and 'hardly be found' not in result.output
     alone = label(folder / 'photos', force=True)
     assert alone.exit_code == 0 and 'from the others' not in alone.output
     points[0][:2], points[1][2:] = 0, 0
@@ -94,6 +99,26 @@ def test_supports_say_how_right_the_labels_will_be(label, folder, tmp_path):
     save_supports(apart, tmp_path / 'apart')
     result = label(folder / 'photos', support=tmp_path / 'apart', force=True)
     assert result.exit_code == 0 and 'from the others' not in result.output
+
+
+def test_supports_with_boxes_and_photos_without(label, folder, tmp_path):
+    wide = cv2.copyMakeBorder(draw_object(), 0, 480, 0, 800, cv2.BORDER_CONSTANT)
+    support = SupportSet.from_arrays([wide] * 4, [POINTS] * 4, bbox=[BOX] * 4, names=list('abcd'))
+    save_supports(support, tmp_path / 'category')
+    (tmp_path / 'photos').mkdir()
+    for number in range(2):
+        cv2.imwrite(str(tmp_path / 'photos' / f'{number}.png'), wide)
+    result = label(tmp_path / 'photos', support=tmp_path / 'category')
+    assert result.exit_code == 0, result.output
+    assert 'a box that is 6% of its image' in result.output
+    assert 'Give --boxes or --det-model' in result.output
+    assert '100% of 16' not in result.output and 'expect roughly as much' in result.output
+    boxes = coco_file()
+    for annotation in boxes['annotations']:
+        annotation['bbox'] = [70, 40, 270, 180]
+    boxes = write_json(tmp_path / 'boxes.json', boxes)
+    result = label(tmp_path / 'photos', support=tmp_path / 'category', boxes=boxes, force=True)
+    assert 'of its image' not in result.output and '100% of 16' in result.output
 
 
 def test_the_rest_is_labelled_when_some_fail(label, folder, tmp_path):

@@ -204,6 +204,19 @@ def test_a_wrong_box_is_a_usage_error(predict, folder, no_model, box):
     assert result.exit_code == 2 and "Invalid value for '--bbox': box (" in result.output
 
 
+def test_supports_with_boxes_and_photos_without(predict, folder, tmp_path):
+    support = SupportSet.from_arrays(
+        draw_object(), POINTS, names=list('abcd'), bbox=[80, 50, 320, 210]
+    )
+    save_supports(support, tmp_path / 'category')
+    result = predict(folder / 'photos', support=tmp_path / 'category', bbox=None)
+    assert result.exit_code == 0, result.output
+    assert 'a box that is 40% of its image' in result.output
+    assert 'Give --bbox or --det-model' in result.output
+    boxed = predict(folder / 'photos', support=tmp_path / 'category', force=True)
+    assert boxed.exit_code == 0 and 'of its image' not in boxed.output
+
+
 def test_weak_shot_model_with_names(predict, folder, tmp_path):
     weights = folder / 'named.pth'
     result = predict(folder / 'photos', weights=weights, support=None, category='elk')

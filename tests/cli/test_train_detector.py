@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from mmpose.apis import MMPoseInferencer
 
 from kpt_plugins.annotation_formats import read_annotations, write_annotations
-from kpt_plugins.apis import detector_config, detector_training
+from kpt_plugins.apis import DetectorInferencer, detector_config, detector_training
 from kpt_plugins.apis.model_loading import build_model
 from kpt_plugins.apis.run_config import load_config
 from kpt_plugins.cli.main import kpt
@@ -140,6 +140,26 @@ def test_corrected_exports(train, labels, tmp_path):
         assert 'objects in 3 images; 0 objects left out' in result.output
         written = json.loads((tmp_path / 'run' / 'input' / 'annotations.json').read_text())
         assert written['categories'][0]['keypoints'] == ['p0', 'p1', 'p2', 'p3']
+        untouched = '3 objects are as in' in result.output
+        assert untouched == (format == 'cvat')
+    result = train(tmp_path / 'a.xml', '--force', min_score=0.5)
+    assert 'No label has a confidence' in result.output and '0 objects left out' in result.output
+    result = train(tmp_path / 'a.xml', '--force', categories=labels, min_score=0.5)
+    assert '1 objects left out' in result.output
+    assert 'No label has a confidence' not in result.output
+
+
+def test_mirroring_and_keypoints_without_labels_are_told(train, labels, tmp_path):
+    result = train(min_keypoint_score=0.5, min_score=0.5)
+    assert result.exit_code == 0, result.output
+    assert 'Images are not mirrored' in result.output
+    assert 'No label shows p3: the detector will not find them' in result.output
+    inferencer = DetectorInferencer(weights=tmp_path / 'run' / 'epoch_1.pth', device='cpu')
+    (found,) = inferencer.predict(tmp_path / 'images' / '0.png')[0].instances
+    assert found.shown.tolist() == [True, True, True, False]
+    result = train(labels, '--force', '--flip')
+    assert result.exit_code == 0 and 'not mirrored' not in result.output
+    assert 'No label shows' not in result.output
 
 
 @pytest.mark.parametrize(
