@@ -99,14 +99,19 @@ def _edit(function: Callable[..., Annotation], typed: bool) -> Callable[..., lis
     """A handler of a function of an annotation.
 
     One of something `typed` leaves what can be typed into alone: by the time of its answer the user
-    may be typing on.
+    may be typing on. Where it changes nothing, as on leaving a field that was submitted, all but the
+    message stays: leaving it may be the beginning of a click on the photo, which would be lost if
+    another picture came under it.
     """
 
     def handle(session: Session, *values: Any) -> list[Any]:
-        session, *shown = _apply(session, lambda: function(session.annotation, *values))
+        before = session.annotation
+        session, *shown = _apply(session, lambda: function(before, *values))
         if typed:
+            same = session.annotation is before
+            kept = set(SHOWN) - {'message'} if same else TYPED
             pairs = zip(SHOWN, shown, strict=True)
-            shown = [gr.skip() if name in TYPED else value for name, value in pairs]
+            shown = [gr.skip() if name in kept else value for name, value in pairs]
         return [session, *shown]
 
     return handle
@@ -160,7 +165,8 @@ def _type_box(annotation: Annotation, text: str) -> Annotation:
     photo = annotation.shown
     if text.strip() == format_box(photo.bbox):  # which is rounded
         return annotation
-    return edit.set_box(annotation, parse_box(text, photo.image.shape))
+    box = parse_box(text, photo.image.shape)
+    return annotation if box == photo.bbox else edit.set_box(annotation, box)
 
 
 def _add_photos(session: Session, files: list[str]) -> list[Any]:

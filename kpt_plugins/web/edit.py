@@ -206,6 +206,8 @@ def rename(annotation: Annotation, index: int, name: str) -> Annotation:
     """
     _check_index(annotation, index)
     name = clean_name(name)
+    if name == annotation.names[index]:
+        return annotation
     if name in annotation.names[:index] + annotation.names[index + 1 :]:
         raise ValueError(f'{name!r}: another keypoint has this name already.')
     names = list(annotation.names)
@@ -219,7 +221,8 @@ def rename_category(annotation: Annotation, name: str) -> Annotation:
     Raises:
         ValueError: If the name is empty or too long.
     """
-    return replace(annotation, category=clean_name(name))
+    name = clean_name(name)
+    return annotation if name == annotation.category else replace(annotation, category=name)
 
 
 def toggle_link(annotation: Annotation, a: int, b: int) -> Annotation:

@@ -12,7 +12,6 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.tiny_matcher import SIZE
 
-LOADED = 'query => (image => image.complete && image.naturalWidth)(document.querySelector(query))'
 CHROMIUM = shutil.which('chromium')
 MARKS = [
     pytest.mark.slow,
@@ -53,9 +52,6 @@ def add_photo(page: Page, path: Path, count: int) -> None:
 def click_photo(page: Page, place: np.ndarray, where: str = '#kpt-picture') -> None:
     """Click on a place of the photo in its pixels, wherever the page shows it."""
     image = page.locator(f'{where} img')
-    # Of an action before: a click on a picture that is being replaced is lost.
-    page.wait_for_timeout(250)
-    page.wait_for_function(LOADED, arg=f'{where} img')
     box = image.bounding_box()
     scale = box['width'] / SIZE[0], box['height'] / SIZE[1]
     image.click(position=dict(x=place[0] * scale[0], y=place[1] * scale[1]))
@@ -74,9 +70,6 @@ def name_keypoint(page: Page, name: str) -> None:
     field.fill(name)
     field.press('Enter')
     expect(page.locator('#kpt-keypoints')).to_contain_text(name)
-    # Leaving the field is an event of its own, which a click would cause at the same moment.
-    field.blur()
-    page.wait_for_timeout(500)
 
 
 def find(page: Page, files: list[Path]) -> None:

@@ -10,6 +10,7 @@ from tests.web.conftest import LIMIT
 
 pytest.importorskip('gradio')
 
+import gradio as gr  # noqa: E402
 import httpx  # noqa: E402
 
 from kpt_plugins.apis.few_shot_inferencer import FewShotInferencer  # noqa: E402
@@ -85,6 +86,25 @@ def test_a_typed_box(session):
     assert answer['box']['__type__'] == 'update' and 'value' not in answer['box']
     handle(session, '')
     assert session.annotation.shown.bbox is None
+
+
+@pytest.mark.parametrize(
+    ('function', 'values'),
+    [
+        (annotate_events._rename, (0, 'nose')),
+        (edit.rename_category, ('elk',)),
+        (annotate_events._type_box, ('70 40 340 220',)),
+    ],
+)
+def test_leaving_a_submitted_field_keeps_the_picture(session, function, values):
+    annotate_events._edit(lambda a: edit.click(a, 10, 20), typed=False)(session)
+    handle = annotate_events._edit(function, typed=True)
+    submitted, left = (
+        dict(zip(['state', *SHOWN], handle(session, *values), strict=True)) for _ in range(2)
+    )
+    assert 'value' in submitted['picture'] and 'value' not in left['picture']
+    kept = [name for name in SHOWN if left[name] == gr.skip()]
+    assert kept == [name for name in SHOWN if name != 'message'] and left['message']
 
 
 def test_an_uploaded_photo_is_taken_and_deleted(session, tmp_path):
