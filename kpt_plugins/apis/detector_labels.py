@@ -169,6 +169,13 @@ def read_human_labels(
     return labels
 
 
+def unlabelled_keypoints(parts: Sequence[Labels]) -> list[str]:
+    """Names of keypoints that no label of any part shows; the parts are of one category."""
+    shown = np.any([part.shown for part in parts], axis=0)
+    names = parts[0].category.keypoint_names
+    return [name for name, seen in zip(names, shown, strict=True) if not seen]
+
+
 def instance_score(instance: KeypointInstance) -> float:
     """Mean confidence of the labelled keypoints; 1 for labels of a human, 0 without a keypoint."""
     labelled = instance.keypoints[:, 2] != ABSENT

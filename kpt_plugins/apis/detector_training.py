@@ -10,14 +10,12 @@ from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 
-import numpy as np
-
 from kpt_plugins.annotation_formats import write_annotations
 from kpt_plugins.engine.hooks.safe_checkpoint_hook import write_atomically
 
 from .config_lookup import find_tool
 from .detector_config import DetectorOptions, LabelledFiles, detector_config
-from .detector_labels import Labels
+from .detector_labels import Labels, unlabelled_keypoints
 from .output_files import require_empty
 from .run_fingerprint import INPUT_FOLDER, release_untrained, require_same_run, write_fingerprint
 
@@ -64,9 +62,7 @@ def prepare_training(
         LabelledFiles(str(folder / name), str(part.images.resolve()), part.num_objects)
         for name, part in parts.items()
     ]
-    shown = np.any([part.shown for part in parts.values()], axis=0)
-    names = labels.category.keypoint_names
-    unlabelled = [name for name, seen in zip(names, shown, strict=True) if not seen]
+    unlabelled = unlabelled_keypoints(list(parts.values()))
     cfg = detector_config(labels.category, files, options, unlabelled)
     run = _fingerprint(parts, options)
     if resume:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import click
+import numpy as np
 
 from .model_options import find_supports, make_inferencer, model_options, warn_without_boxes
-
 
 @click.command('autolabel')
 @click.argument('images', metavar='FOLDER')
@@ -94,10 +94,8 @@ def command(
         raise SystemExit(130 if labels.interrupted else 1)
 
 
-def _say_how_right(errors: Any) -> None:
-    """In words, of what ``FewShotInferencer.check_supports`` measured."""
-    import numpy as np
-
+def _say_how_right(errors: np.ndarray) -> None:
+    """In words, what ``FewShotInferencer.check_supports`` measured (S, K)."""
     known = errors[~np.isnan(errors)]
     if len(known):
         advice = 'expect roughly as much of the labels' if len(errors) > 3 else 'a first guess only'

@@ -164,7 +164,11 @@ def command(
     from kpt_plugins.annotation_formats import read_annotations
     from kpt_plugins.apis import detector_backbone
     from kpt_plugins.apis.detector_config import DetectorOptions, mirrors
-    from kpt_plugins.apis.detector_labels import read_human_labels, read_labels
+    from kpt_plugins.apis.detector_labels import (
+        read_human_labels,
+        read_labels,
+        unlabelled_keypoints,
+    )
     from kpt_plugins.apis.detector_training import (
         device_environment,
         prepare_training,
@@ -215,9 +219,7 @@ def command(
             'Images are not mirrored: no names tell left from right, and no pairs are given (name '
             'them left_... and right_..., or give --flip if the object has no sides)'
         )
-    shown = labels.shown | human.shown if human else labels.shown
-    names = labels.category.keypoint_names
-    if unlabelled := [name for name, seen in zip(names, shown, strict=True) if not seen]:
+    if unlabelled := unlabelled_keypoints([labels, human] if human else [labels]):
         click.echo(f'No label shows {", ".join(unlabelled)}: the detector will not find them')
     try:
         config, checkpoint = train_detector(config, work_dir, device, allow_pickle)

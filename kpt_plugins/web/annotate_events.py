@@ -99,9 +99,9 @@ def _edit(function: Callable[..., Annotation], typed: bool) -> Callable[..., lis
     """A handler of a function of an annotation.
 
     One of something `typed` leaves what can be typed into alone: by the time of its answer the user
-    may be typing on. Where it changes nothing, as on leaving a field that was submitted, all but the
-    message stays: leaving it may be the beginning of a click on the photo, which would be lost if
-    another picture came under it.
+    may be typing on. Where it changes nothing, as on leaving a field that was submitted, all but
+    the message stays: leaving it may be the beginning of a click on the photo, which would be lost
+    if another picture came under it.
     """
 
     def handle(session: Session, *values: Any) -> list[Any]:
