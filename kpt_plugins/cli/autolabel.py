@@ -9,6 +9,7 @@ import numpy as np
 
 from .model_options import find_supports, make_inferencer, model_options, warn_without_boxes
 
+
 @click.command('autolabel')
 @click.argument('images', metavar='FOLDER')
 @model_options
